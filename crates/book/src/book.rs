@@ -1,0 +1,140 @@
+//! What is known of one order.
+
+use trade::{Alert, OVER_PURCHASE, alert_id};
+
+use crate::books::Moment;
+use crate::counted::Counted;
+use crate::id::Id;
+use crate::names::{Name, Names};
+
+/// Stands for "the message carried no time": the earliest there is.
+const NO_TIME: i64 = i64::MIN;
+
+/// One order's book. The order of the fields follows their alignment: there may be millions.
+#[derive(Debug)]
+pub(crate) struct Book {
+    pub(crate) order: Id,
+    pub(crate) counted: Counted,
+    /// Shares requested; of no meaning before the request came.
+    limit: u64,
+    bought_low: u64,
+    /// Offset of the message that opened the book.
+    pub(crate) opened_offset: u64,
+    /// Log time at which the book was opened.
+    pub(crate) opened_log_us: i64,
+    /// Own time of the message that opened the book.
+    opened_time_us: i64,
+    client: Name,
+    stock: Name,
+    bought_high: u32,
+    requested: bool,
+    alerted: bool,
+    /// Opened in a part of the log that a new owner read again: its request may lie before.
+    pub(crate) replayed: bool,
+}
+
+/// What a request says beside its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terms<'a> {
+    pub(crate) shares: u64,
+    pub(crate) client: &'a str,
+    pub(crate) stock: &'a str,
+}
+
+impl Book {
+    pub(crate) fn open(order: Id, moment: &Moment) -> Self {
+        Book {
+            order,
+            counted: Counted::none(),
+            limit: 0,
+            bought_low: 0,
+            opened_offset: moment.offset,
+            opened_log_us: moment.begin_us,
+            opened_time_us: moment.time_us.unwrap_or(NO_TIME),
+            client: Name::NONE,
+            stock: Name::NONE,
+            bought_high: 0,
+            requested: false,
+            alerted: false,
+            replayed: moment.replayed,
+        }
+    }
+
+    /// What the request said, once it came.
+    pub(crate) fn terms<'a>(&self, names: &'a Names) -> Option<Terms<'a>> {
+        self.requested.then(|| Terms {
+            shares: self.limit,
+            client: names.text(self.client),
+            stock: names.text(self.stock),
+        })
+    }
+
+    pub(crate) fn set_terms(&mut self, terms: &Terms<'_>, names: &mut Names) {
+        self.limit = terms.shares;
+        self.client = names.hold(terms.client);
+        self.stock = names.hold(terms.stock);
+        self.requested = true;
+    }
+
+    /// Adds a purchase; false if it is counted already or the order has alerted.
+    pub(crate) fn add(&mut self, purchase_id: &str, shares: u64, seed: u64) -> bool {
+        if self.alerted || !self.counted.insert(purchase_id, seed) {
+            return false;
+        }
+        // A sum of 2^32 purchases of 2^64 shares fits 96 bits; nobody holds that many ids.
+        let sum = self.bought().saturating_add(u128::from(shares));
+        #[allow(clippy::cast_possible_truncation)]
+        {
+            self.bought_low = sum as u64;
+            self.bought_high = (sum >> 64) as u32;
+        }
+        true
+    }
+
+    /// Shares bought so far.
+    pub(crate) fn bought(&self) -> u128 {
+        u128::from(self.bought_high) << 64 | u128::from(self.bought_low)
+    }
+
+    /// The alert, if the order is over-purchased and has none yet. Leaves a tombstone.
+    pub(crate) fn take_alert(&mut self, moment: &Moment, names: &Names) -> Option<Alert> {
+        let terms = self.terms(names)?;
+        let purchased = self.bought();
+        let excess = purchased
+            .checked_sub(u128::from(terms.shares))
+            .filter(|excess| *excess > 0)?;
+        if self.alerted {
+            return None;
+        }
+        self.alerted = true;
+        let tipped_by = self.counted.last();
+        self.counted = Counted::none();
+        let order_id = self.order.text();
+        Some(Alert {
+            alert_id: alert_id(OVER_PURCHASE, &order_id),
+            kind: OVER_PURCHASE.to_owned(),
+            order_id,
+            client: terms.client.to_owned(),
+            stock: terms.stock.to_owned(),
+            requested: terms.shares,
+            purchased,
+            excess,
+            tipped_by,
+            opened_time_us: (self.opened_time_us != NO_TIME).then_some(self.opened_time_us),
+            raised_time_us: moment.time_us,
+        })
+    }
+
+    /// Whether purchases came, and never a request for them.
+    pub(crate) fn is_orphan(&self) -> bool {
+        !self.requested && self.counted.len() > 0
+    }
+
+    /// Lets go of what the book shares with others.
+    pub(crate) fn release(&self, names: &mut Names) {
+        if self.requested {
+            names.release(self.client);
+            names.release(self.stock);
+        }
+    }
+}

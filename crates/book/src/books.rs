@@ -1,0 +1,345 @@
+//! All the open books of a shard.
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use trade::{Alert, Purchase, Request, Trade};
+
+use crate::book::{Book, Terms};
+use crate::id::{Id, uuid_of};
+use crate::names::Names;
+
+/// How books behave.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a book stays open, in microseconds of log time. It ends when log time has
+    /// passed its opening by more.
+    pub ttl_us: i64,
+    /// How many books may be open between two messages; the oldest beyond it are ended.
+    pub max_books: usize,
+    /// Seed of the hash tables, from the shell's randomness, so that nobody can choose ids that
+    /// collide. Changes nothing of what comes out.
+    pub hash_seed: u64,
+}
+
+/// Where in the log a trade stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Offset of its message.
+    pub offset: u64,
+    /// The message's own time, in microseconds since the epoch.
+    pub time_us: Option<i64>,
+    /// When a book that it opens is opened, in microseconds of log time since the epoch;
+    /// `i64::MIN` while unknown.
+    pub begin_us: i64,
+    /// Whether it is read again after a change of owner.
+    pub replayed: bool,
+}
+
+/// A request came again with other shares, client or stock; the first one stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// What differs.
+    pub field: &'static str,
+}
+
+/// A book that held purchases and ended without their request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// The order.
+    pub order_id: String,
+    /// How many purchases came for it.
+    pub purchases: usize,
+    /// How many shares they bought.
+    pub shares: u128,
+    /// Whether it was opened in a part of the log that was read again, so that its request may
+    /// well stand before that part.
+    pub doubtful: bool,
+}
+
+/// What happened so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that opened or completed a book.
+    pub requests: u64,
+    /// Purchases counted.
+    pub purchases: u64,
+    /// Trades that came again, or came after the alert.
+    pub repeats: u64,
+    /// Requests that came again with other content.
+    pub conflicts: u64,
+    /// Alerts raised.
+    pub alerts: u64,
+    /// Books that ended by time.
+    pub expired: u64,
+    /// Books ended by the limit of open books.
+    pub evicted: u64,
+}
+
+/// The open books, by order id and by age.
+#[derive(Debug)]
+pub struct Books {
+    settings: Settings,
+    /// From an order id to a place in `slots`.
+    places: HashTable<u32>,
+    slots: Slots,
+    /// Places in order of opening.
+    by_age: VecDeque<u32>,
+    names: Names,
+    hasher: FixedState,
+    counts: Counts,
+    /// The first log time known; what was opened before counts as opened then.
+    first_log_us: Option<i64>,
+}
+
+impl Books {
+    /// No books.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let hasher = FixedState::with_seed(settings.hash_seed);
+        Books {
+            places: HashTable::new(),
+            slots: Slots::default(),
+            by_age: VecDeque::new(),
+            names: Names::new(hasher.clone()),
+            hasher,
+            counts: Counts::default(),
+            first_log_us: None,
+            settings,
+        }
+    }
+
+    /// How many are open, tombstones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_age.len()
+    }
+
+    /// Whether none is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_age.is_empty()
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The offset of the message that opened the oldest open book, and the log time there: where
+    /// one must begin to read to build all open books again.
+    #[must_use]
+    pub fn oldest(&self) -> Option<(u64, i64)> {
+        let book = self.slots.get(*self.by_age.front()?)?;
+        Some((book.opened_offset, book.opened_log_us))
+    }
+
+    /// Ends the books whose time is over at `log_us`, and the oldest ones beyond the limit of
+    /// open books. To be called before each message; says which of them were orphans.
+    pub fn end_due(&mut self, log_us: i64, orphans: &mut Vec<Orphan>) {
+        let first_us = self.first_log_us(log_us);
+        while let Some((_, opened_us)) = self.oldest() {
+            let over = log_us.saturating_sub(opened_us.max(first_us)) > self.settings.ttl_us;
+            let count = if over {
+                &mut self.counts.expired
+            } else if self.len() > self.settings.max_books {
+                &mut self.counts.evicted
+            } else {
+                return;
+            };
+            *count += 1;
+            let Some(book) = self.remove_oldest() else {
+                return;
+            };
+            if book.is_orphan() {
+                orphans.push(Orphan {
+                    order_id: book.order.text(),
+                    purchases: book.counted.len(),
+                    shares: book.bought(),
+                    doubtful: book.replayed,
+                });
+            }
+        }
+    }
+
+    /// The first log time known, if only the present one.
+    fn first_log_us(&mut self, log_us: i64) -> i64 {
+        if log_us == i64::MIN {
+            return i64::MAX;
+        }
+        *self.first_log_us.get_or_insert(log_us)
+    }
+
+    /// Applies a trade; gives the alert that it raises.
+    ///
+    /// # Errors
+    /// [`Conflict`] when it is a request that came before with other content.
+    pub fn apply(&mut self, trade: &Trade<'_>, moment: &Moment) -> Result<Option<Alert>, Conflict> {
+        self.first_log_us(moment.begin_us);
+        let place = self.place_of(trade.order_id(), moment);
+        let Some(book) = self.slots.get_mut(place) else {
+            return Ok(None);
+        };
+        let changed = match trade {
+            Trade::Request(request) => apply_request(book, request, &mut self.names),
+            Trade::Purchase(Purchase { id, shares, .. }) => {
+                Ok(book.add(id, *shares, self.settings.hash_seed))
+            }
+        };
+        match changed {
+            Err(conflict) => {
+                self.counts.conflicts += 1;
+                return Err(conflict);
+            }
+            Ok(false) => {
+                self.counts.repeats += 1;
+                return Ok(None);
+            }
+            Ok(true) => match trade {
+                Trade::Request(_) => self.counts.requests += 1,
+                Trade::Purchase(_) => self.counts.purchases += 1,
+            },
+        }
+        let alert = book.take_alert(moment, &self.names);
+        self.counts.alerts += u64::from(alert.is_some());
+        Ok(alert)
+    }
+
+    /// The place of an order's book, opened now if there is none.
+    fn place_of(&mut self, order_id: &str, moment: &Moment) -> u32 {
+        let uuid = uuid_of(order_id);
+        let hash = match &uuid {
+            Some(uuid) => self.hasher.hash_one(uuid),
+            None => self.hasher.hash_one(order_id),
+        };
+        let slots = &self.slots;
+        let is_it = |place: &u32| {
+            slots
+                .get(*place)
+                .is_some_and(|book| book.order.is(order_id, uuid.as_ref()))
+        };
+        if let Some(place) = self.places.find(hash, is_it) {
+            return *place;
+        }
+        let order = uuid.map_or_else(|| Id::Text(order_id.into()), Id::Uuid);
+        let place = self.slots.insert(Book::open(order, moment));
+        self.by_age.push_back(place);
+        let Books {
+            places,
+            slots,
+            hasher,
+            ..
+        } = self;
+        places.insert_unique(hash, place, |place| {
+            slots
+                .get(*place)
+                .map_or(0, |book| hash_of(hasher, &book.order))
+        });
+        place
+    }
+
+    fn remove_oldest(&mut self) -> Option<Book> {
+        let place = self.by_age.pop_front()?;
+        let book = self.slots.remove(place)?;
+        book.release(&mut self.names);
+        let hash = hash_of(&self.hasher, &book.order);
+        if let Ok(entry) = self.places.find_entry(hash, |other| *other == place) {
+            entry.remove();
+        }
+        Some(book)
+    }
+}
+
+fn apply_request(
+    book: &mut Book,
+    request: &Request<'_>,
+    names: &mut Names,
+) -> Result<bool, Conflict> {
+    let said = Terms {
+        shares: request.shares,
+        client: &request.client,
+        stock: &request.stock,
+    };
+    let Some(known) = book.terms(names) else {
+        book.set_terms(&said, names);
+        return Ok(true);
+    };
+    let field = if known.shares != said.shares {
+        "#shares"
+    } else if known.client != said.client {
+        "client"
+    } else if known.stock != said.stock {
+        "stock"
+    } else {
+        return Ok(false);
+    };
+    Err(Conflict { field })
+}
+
+fn hash_of(hasher: &FixedState, order: &Id) -> u64 {
+    match order {
+        Id::Uuid(uuid) => hasher.hash_one(uuid),
+        Id::Text(text) => hasher.hash_one(&**text),
+    }
+}
+
+/// Books in chunks, so that growing never moves nor doubles them.
+#[derive(Debug, Default)]
+struct Slots {
+    chunks: Vec<Vec<Option<Book>>>,
+    free: Vec<u32>,
+}
+
+impl Slots {
+    const CHUNK: usize = 1024;
+
+    fn get(&self, place: u32) -> Option<&Book> {
+        let (chunk, slot) = (place as usize / Self::CHUNK, place as usize % Self::CHUNK);
+        self.chunks.get(chunk)?.get(slot)?.as_ref()
+    }
+
+    fn get_mut(&mut self, place: u32) -> Option<&mut Book> {
+        let (chunk, slot) = (place as usize / Self::CHUNK, place as usize % Self::CHUNK);
+        self.chunks.get_mut(chunk)?.get_mut(slot)?.as_mut()
+    }
+
+    /// Puts a book into a free slot; gives its place. The limit of open books is far below 2^32.
+    fn insert(&mut self, book: Book) -> u32 {
+        if let Some(place) = self.free.pop() {
+            let (chunk, slot) = (place as usize / Self::CHUNK, place as usize % Self::CHUNK);
+            if let Some(free) = self
+                .chunks
+                .get_mut(chunk)
+                .and_then(|chunk| chunk.get_mut(slot))
+            {
+                *free = Some(book);
+            }
+            return place;
+        }
+        if self
+            .chunks
+            .last()
+            .is_none_or(|chunk| chunk.len() == Self::CHUNK)
+        {
+            self.chunks.push(Vec::with_capacity(Self::CHUNK));
+        }
+        let before = (self.chunks.len() - 1) * Self::CHUNK;
+        let Some(chunk) = self.chunks.last_mut() else {
+            return u32::MAX;
+        };
+        chunk.push(Some(book));
+        u32::try_from(before + chunk.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn remove(&mut self, place: u32) -> Option<Book> {
+        let (chunk, slot) = (place as usize / Self::CHUNK, place as usize % Self::CHUNK);
+        let book = self.chunks.get_mut(chunk)?.get_mut(slot)?.take();
+        if book.is_some() {
+            self.free.push(place);
+        }
+        book
+    }
+}

@@ -1,0 +1,106 @@
+//! Ids as books keep them.
+
+/// An id of an order or a purchase, compared byte for byte. A UUID in its canonical lower-case
+/// form, which is what nearly all ids are, takes 16 bytes and no allocation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Id {
+    Uuid([u8; 16]),
+    Text(Box<str>),
+}
+
+impl Id {
+    pub(crate) fn of(text: &str) -> Self {
+        uuid_of(text).map_or_else(|| Id::Text(text.into()), Id::Uuid)
+    }
+
+    /// Whether it is the id `text`, of which `uuid` is [`uuid_of`].
+    pub(crate) fn is(&self, text: &str, uuid: Option<&[u8; 16]>) -> bool {
+        match (self, uuid) {
+            (Id::Uuid(bytes), Some(uuid)) => bytes == uuid,
+            (Id::Text(own), None) => **own == *text,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Id::Uuid(bytes) => uuid_text(bytes),
+            Id::Text(text) => text.to_string(),
+        }
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The 16 bytes of a UUID written as RFC 9562 has it, in lower case; anything else, upper case
+/// included, is `None`, because it would not come out as it went in.
+pub(crate) fn uuid_of(text: &str) -> Option<[u8; 16]> {
+    let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    let mut bytes = [0; 16];
+    let mut at = 0;
+    for (position, byte) in bytes.iter_mut().enumerate() {
+        if matches!(position, 4 | 6 | 8 | 10) {
+            if *text.get(at)? != b'-' {
+                return None;
+            }
+            at += 1;
+        }
+        *byte = digit(*text.get(at)?)? << 4 | digit(*text.get(at + 1)?)?;
+        at += 2;
+    }
+    Some(bytes)
+}
+
+fn digit(hex: u8) -> Option<u8> {
+    match hex {
+        b'0'..=b'9' => Some(hex - b'0'),
+        b'a'..=b'f' => Some(hex - b'a' + 10),
+        _ => None,
+    }
+}
+
+fn uuid_text(bytes: &[u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (position, byte) in bytes.iter().enumerate() {
+        if matches!(position, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(
+                HEX.get(usize::from(nibble))
+                    .map_or('0', |hex| char::from(*hex)),
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_canonical_uuid_is_16_bytes() {
+        let text = "0123abcd-4567-4eef-8123-456789abcdef";
+        assert!(matches!(Id::of(text), Id::Uuid(_)));
+        assert_eq!(Id::of(text).text(), text);
+    }
+
+    #[test]
+    fn any_other_text_stays_as_it_is() {
+        for text in [
+            "",
+            "1",
+            "0123ABCD-4567-4eef-8123-456789abcdef",
+            "0123abcd-4567-4eef-8123-456789abcdeg",
+            "0123abcd04567-4eef-8123-456789abcdef",
+            "{123abcd-4567-4eef-8123-456789abcdef",
+            "0123abcd-4567-4eef-8123-456789abcdéf",
+        ] {
+            let id = Id::of(text);
+            assert!(matches!(&id, Id::Text(own) if **own == *text));
+            assert_eq!(id.text(), text);
+            assert!(id.is(text, uuid_of(text).as_ref()));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Reading recorded trades, which may carry their time.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::Trade;
+use crate::read::{Unreadable, Value, parse};
+
+/// Reads one trade of a file, and its `time` if it carries one: RFC 3339, or whole microseconds
+/// since the epoch. The time comes out in microseconds since the epoch.
+///
+/// # Errors
+/// [`Unreadable`] says which rule the bytes break.
+pub fn read_recorded(bytes: &[u8]) -> Result<(Trade<'_>, Option<i64>), Unreadable> {
+    let mut fields = parse(bytes)?;
+    let time_us = match fields.time.take() {
+        None => None,
+        Some(Value::Unsigned(micros)) => Some(i64::try_from(micros).map_err(|_| Unreadable::Time)?),
+        Some(Value::Negative(micros)) => Some(micros),
+        Some(Value::Text(text)) => Some(micros_of(&text).ok_or(Unreadable::Time)?),
+        Some(Value::Float(_) | Value::Other) => return Err(Unreadable::Time),
+    };
+    Ok((fields.into_trade()?, time_us))
+}
+
+fn micros_of(text: &str) -> Option<i64> {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    i64::try_from(time.unix_timestamp_nanos().div_euclid(1000)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time_of(time: &str) -> Result<Option<i64>, Unreadable> {
+        let line = format!(r##"{{"id":"1","#shares":1,"client":"c","stock":"s"{time}}}"##);
+        read_recorded(line.as_bytes()).map(|(_, time)| time)
+    }
+
+    #[test]
+    fn time_is_rfc_3339_or_microseconds() {
+        assert_eq!(time_of(""), Ok(None));
+        assert_eq!(
+            time_of(r#","time":1435276800000001"#),
+            Ok(Some(1_435_276_800_000_001))
+        );
+        assert_eq!(time_of(r#","time":-1"#), Ok(Some(-1)));
+        assert_eq!(
+            time_of(r#","time":"2015-06-26T02:00:00.000001+02:00""#),
+            Ok(Some(1_435_276_800_000_001))
+        );
+    }
+
+    #[test]
+    fn any_other_time_is_refused() {
+        for time in ["null", "1.5", "\"yesterday\"", "18446744073709551615", "[]"] {
+            assert_eq!(
+                time_of(&format!(",\"time\":{time}")),
+                Err(Unreadable::Time),
+                "{time}"
+            );
+        }
+    }
+}
