@@ -1,0 +1,181 @@
+//! Where a broker is.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use lapin::tcp::OwnedTLSConfig;
+use lapin::uri::{AMQPScheme, AMQPUri};
+
+/// Heartbeat in seconds, unless the URL says otherwise: how long a lost host stays unnoticed.
+const HEARTBEAT_S: u16 = 6;
+
+/// A broker's address with credentials and trust. Its `Display` shows neither user's password
+/// nor the whole URL, so that it may stand in logs and errors.
+#[derive(Clone)]
+pub struct Endpoint {
+    pub(crate) uri: AMQPUri,
+    pub(crate) ca_pem: Option<String>,
+}
+
+/// Why a URL or a CA file names no broker.
+#[derive(Debug, thiserror::Error)]
+pub enum EndpointError {
+    /// Not an AMQP URL. Does not repeat the URL, which may hold a password.
+    #[error(
+        "the AMQP URL is not of the form amqp://user:password@host:port/vhost or amqps://..: {0}"
+    )]
+    Url(String),
+    /// The CA file cannot be read.
+    #[error("cannot read the CA file {path}: {cause}")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The CA file has no certificate in PEM.
+    #[error("the CA file {0} holds no certificate in PEM form")]
+    CaEmpty(PathBuf),
+    /// A CA file makes no sense without TLS.
+    #[error(
+        "a CA file is given, but the URL does not ask for TLS: write amqps:// instead of amqp://"
+    )]
+    CaWithoutTls,
+}
+
+impl Endpoint {
+    /// Takes a URL as RabbitMQ's documentation has it (`amqp[s]://user:password@host:port/vhost`,
+    /// the vhost percent-encoded) and, for a private authority, a file of CA certificates in PEM.
+    ///
+    /// # Errors
+    /// [`EndpointError`] says which part is wrong; it never repeats the password.
+    pub fn parse(url: &str, ca_file: Option<&Path>) -> Result<Self, EndpointError> {
+        let mut uri: AMQPUri = url.parse().map_err(|error: String| {
+            // The parser repeats the URL in some of its errors.
+            let fault = if error.contains(url) {
+                "it cannot be read"
+            } else {
+                &error
+            };
+            EndpointError::Url(fault.to_owned())
+        })?;
+        if let Some(address) = ipv6_host(url) {
+            address.clone_into(&mut uri.authority.host);
+        }
+        uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
+        let ca_pem = ca_file.map(read_pem).transpose()?;
+        if ca_pem.is_some() && uri.scheme != AMQPScheme::AMQPS {
+            return Err(EndpointError::CaWithoutTls);
+        }
+        Ok(Endpoint { uri, ca_pem })
+    }
+
+    /// The same broker's address with another host.
+    #[must_use]
+    pub fn with_host(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.uri.authority.host);
+        self
+    }
+
+    /// The virtual host.
+    #[must_use]
+    pub fn vhost(&self) -> &str {
+        &self.uri.vhost
+    }
+
+    pub(crate) fn tls(&self) -> OwnedTLSConfig {
+        OwnedTLSConfig {
+            identity: None,
+            cert_chain: self.ca_pem.clone(),
+        }
+    }
+}
+
+/// The URL library knows IPv6 hosts only for the web's own schemes.
+fn ipv6_host(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1;
+    let authority = authority.split(['/', '?']).next()?;
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    host.strip_prefix('[')?
+        .split_once(']')
+        .map(|(address, _)| address)
+}
+
+fn read_pem(path: &Path) -> Result<String, EndpointError> {
+    let pem = std::fs::read_to_string(path).map_err(|cause| EndpointError::CaFile {
+        path: path.to_owned(),
+        cause,
+    })?;
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(EndpointError::CaEmpty(path.to_owned()));
+    }
+    Ok(pem)
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authority = &self.uri.authority;
+        write!(
+            formatter,
+            "{}://{}@{}:{} vhost {:?}",
+            self.uri.scheme,
+            authority.userinfo.username,
+            authority.host,
+            authority.port,
+            self.uri.vhost
+        )
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn password_is_never_shown() {
+        let endpoint = Endpoint::parse("amqp://ann:s3cret@h:1/v%2fw", None).unwrap();
+        assert_eq!(endpoint.to_string(), "amqp://ann@h:1 vhost \"v/w\"");
+        assert!(!format!("{endpoint:?}").contains("s3cret"));
+        for url in [
+            "amqp:ann:s3cret@h",
+            "http://ann:s3cret@h",
+            "ann:s3cret",
+            "amqp://ann:s3cret@h:x/",
+        ] {
+            let error = Endpoint::parse(url, None).unwrap_err();
+            assert!(
+                !format!("{error} {error:?}").contains("s3cret"),
+                "{url}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn hosts_of_every_family() {
+        let host = |url: &str| Endpoint::parse(url, None).unwrap().uri.authority.host;
+        assert_eq!(host("amqp://localhost"), "localhost");
+        assert_eq!(host("amqp://u:p@127.0.0.2:5672/%2f"), "127.0.0.2");
+        assert_eq!(host("amqp://u:p@[::1]:5672/%2f"), "::1");
+    }
+
+    #[test]
+    fn a_ca_file_needs_tls() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert!(matches!(
+            Endpoint::parse("amqps://h", Some(&file)),
+            Err(EndpointError::CaEmpty(_))
+        ));
+        assert!(matches!(
+            Endpoint::parse("amqps://h", Some(Path::new("/nowhere"))),
+            Err(EndpointError::CaFile { .. })
+        ));
+    }
+}
