@@ -1,0 +1,218 @@
+//! From the feed to the broker: packs what is due and sends it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use broker::{Header, Message};
+use program::Fault;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use trade::pack::{Limits, Packed, Packer};
+use trade::{NDJSON, TIME_HEADER};
+
+use crate::feed::{Feed, Next};
+use crate::observer::Observer;
+use crate::post::{Post, Progress};
+
+/// How long a stopped publisher waits for confirms.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many trades are sent before the confirms are looked at.
+const BURST: usize = 512;
+
+/// Where messages go.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) exchange: String,
+    /// Each shard has its routing key; the front door has none, and one shard.
+    pub(crate) shards: Option<u32>,
+    pub(crate) limits: Limits,
+}
+
+/// Why the pump waits.
+#[derive(Debug, Clone, Copy)]
+enum Waiting {
+    /// It does not: there is more to send at once.
+    Not,
+    /// Until this time, if any, in microseconds since the start: a trade or a message is due.
+    Until(Option<u64>),
+    /// The same, or for lines of the recording.
+    Lines(Option<u64>),
+}
+
+/// Takes trades from a feed and sends them by a post.
+pub(crate) struct Pump<'a> {
+    feed: &'a mut Feed,
+    post: &'a mut Post,
+    route: &'a Route,
+    packer: Packer<()>,
+    observer: &'a mut Observer,
+}
+
+impl<'a> Pump<'a> {
+    pub(crate) fn new(
+        feed: &'a mut Feed,
+        post: &'a mut Post,
+        route: &'a Route,
+        observer: &'a mut Observer,
+    ) -> Self {
+        Self {
+            packer: Packer::new(route.shards.unwrap_or(1), route.limits),
+            feed,
+            post,
+            route,
+            observer,
+        }
+    }
+
+    /// Sends trades until the feed ends or `stop` is cancelled, then waits for the confirms:
+    /// after `stop` for at most [`DRAIN_DEADLINE`].
+    pub(crate) async fn run(mut self, stop: &CancellationToken) -> Result<(), Fault> {
+        let give_up = deadline_after(stop);
+        self.send(stop, &give_up).await?;
+        while let Some(packed) = self.packer.pop_any() {
+            self.post.send(self.route.message(packed));
+        }
+        while !self.post.is_done() {
+            tokio::select! {
+                progress = self.post.progress() => {
+                    if progress? == Progress::Lost && !self.post.reconnect(&give_up).await? {
+                        break;
+                    }
+                }
+                () = give_up.cancelled() => break,
+            }
+        }
+        give_up.cancel();
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        stop: &CancellationToken,
+        give_up: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let start = self.observer.start();
+        while let Some(waiting) = self.fill()? {
+            let (until_us, for_lines) = match waiting {
+                Waiting::Not => (Some(0), false),
+                Waiting::Until(until_us) => (until_us, false),
+                Waiting::Lines(until_us) => (until_us, true),
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                progress = self.post.progress() => {
+                    if progress? == Progress::Lost && !self.post.reconnect(give_up).await? {
+                        return Ok(());
+                    }
+                }
+                () = sleep_until(start, until_us), if until_us.is_some() => {}
+                () = self.feed.arrived(), if for_lines => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is due and sends the messages that this fills, and those that have lingered
+    /// long enough. `None` when the feed has ended.
+    fn fill(&mut self) -> Result<Option<Waiting>, Fault> {
+        let now_us = self.observer.now_us();
+        if self.feed.is_over(now_us) {
+            return Ok(None);
+        }
+        let mut next = None;
+        for _ in 0..BURST {
+            if !self.post.has_room() {
+                break;
+            }
+            match self.feed.next(now_us)? {
+                Next::Trade { shard } => {
+                    let trade = self.feed.json();
+                    if let Some(packed) = self.packer.push(shard, trade, (), now_us) {
+                        self.post.send(self.route.message(packed));
+                    }
+                    if self.observer.trade(trade).is_break() {
+                        return Ok(None);
+                    }
+                }
+                nothing => {
+                    next = Some(nothing);
+                    break;
+                }
+            }
+        }
+        while self.post.has_room()
+            && let Some(packed) = self.packer.pop_due(now_us)
+        {
+            self.post.send(self.route.message(packed));
+        }
+        if self.observer.pause(self.feed.counts(), now_us).is_break() {
+            return Ok(None);
+        }
+        Ok(self.waiting(next))
+    }
+
+    /// What to wait for when the feed said this last; `None` when it has ended.
+    fn waiting(&self, next: Option<Next>) -> Option<Waiting> {
+        let end_us = self.feed.until_us;
+        let linger_us = self.packer.next_due_us();
+        let first = |times: [Option<u64>; 3]| times.into_iter().flatten().min();
+        match next {
+            Some(Next::End) => None,
+            // Without room only confirms can help.
+            _ if !self.post.has_room() => Some(Waiting::Until(end_us)),
+            Some(Next::At(due_us)) => {
+                Some(Waiting::Until(first([Some(due_us), linger_us, end_us])))
+            }
+            Some(Next::Wait) => Some(Waiting::Lines(first([linger_us, end_us, None]))),
+            Some(Next::Trade { .. }) | None => Some(Waiting::Not),
+        }
+    }
+}
+
+/// Waits until `until_us` microseconds after the start.
+pub(crate) async fn sleep_until(start: Instant, until_us: Option<u64>) {
+    tokio::time::sleep_until(start + Duration::from_micros(until_us.unwrap_or(0))).await;
+}
+
+/// A token that is cancelled [`DRAIN_DEADLINE`] after `stop`.
+fn deadline_after(stop: &CancellationToken) -> CancellationToken {
+    let deadline = CancellationToken::new();
+    let (stop, watched) = (stop.clone(), deadline.clone());
+    tokio::spawn(async move {
+        let passed = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN_DEADLINE).await;
+        };
+        tokio::select! {
+            () = passed => watched.cancel(),
+            () = watched.cancelled() => {}
+        }
+    });
+    deadline
+}
+
+impl Route {
+    fn message(&self, packed: Packed<()>) -> Message {
+        Message {
+            exchange: self.exchange.clone(),
+            routing_key: match self.shards {
+                Some(_) => packed.shard.to_string(),
+                None => String::new(),
+            },
+            body: packed.body.into(),
+            content_type: Some(NDJSON),
+            message_id: None,
+            headers: vec![(TIME_HEADER, Header::Int(epoch_us()))],
+        }
+    }
+}
+
+/// The time of day, in microseconds since the epoch.
+fn epoch_us() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|passed| i64::try_from(passed.as_micros()).ok())
+        .unwrap_or_default()
+}
