@@ -1,0 +1,68 @@
+//! The auditor's flags.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use program::{BrokerArgs, LogArgs, TopologyArgs};
+
+/// Raises one alert for every order that is over-purchased.
+///
+/// Any number of auditors share the shards; each also routes the front door. Start one more
+/// to share the work, kill one and the others take over. Needs `declare apply` first.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  \
+        auditor                              share the shards of the broker on localhost\n  \
+        auditor --ttl 5m -v                  books stay open for five minutes\n  \
+        auditor --file trades.jsonl          look into recorded trades, without a broker\n  \
+        zcat day.gz | auditor --file -       the same from standard input\n\n\
+        Exit codes: 0 done (stopped by SIGTERM or Ctrl-C included), 1 failed, 2 wrong usage or \
+        a wrong file."
+)]
+pub(crate) struct Flags {
+    /// Reads recorded trades, one JSON object a line, and prints an alert a line; `-` is
+    /// standard input. A trade may carry its `time` (RFC 3339, or microseconds since the
+    /// epoch); without it books stay open to the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// How long a book stays open after the first trade of its order, in the time that the
+    /// trades' messages carry
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = positive_duration)]
+    pub(crate) ttl: Duration,
+
+    /// How many books may be open in each shard, at about 200 bytes each; beyond it the oldest
+    /// are ended, which is said loudly: their orders may miss an alert, none gets a wrong one
+    #[arg(long, value_name = "COUNT", default_value_t = 4_000_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub(crate) max_books: u32,
+
+    /// How far a publisher's clock may be ahead of this one's before its time is cut to it
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    pub(crate) max_skew: Duration,
+
+    /// Leaves the front door to other auditors
+    #[arg(long)]
+    pub(crate) no_router: bool,
+
+    /// This auditor's name in the broker's lists [default: host, process id and a random part]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
+    #[command(flatten)]
+    pub(crate) topology: TopologyArgs,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    // Microseconds are kept in 63 bits; nobody needs books for 100 years.
+    if duration.is_zero() || duration > Duration::from_secs(100 * 365 * 86_400) {
+        return Err("must be more than nothing and at most 100 years".to_owned());
+    }
+    Ok(duration)
+}

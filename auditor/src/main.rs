@@ -1,0 +1,28 @@
+//! The auditor: owns shards, runs the over-purchase machine over them, and routes the front
+//! door. With `--file` the same machine without a broker.
+
+mod flags;
+mod lines;
+mod machine;
+mod offline;
+mod rejected;
+mod router;
+mod service;
+mod tally;
+
+use std::process::ExitCode;
+
+use flags::Flags;
+use program::Fault;
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    program::run(|flags: &Flags| &flags.logs, audit)
+}
+
+async fn audit(flags: Flags, stop: CancellationToken) -> Result<(), Fault> {
+    match &flags.file {
+        Some(file) => offline::audit(file, &flags, &stop),
+        None => service::audit(&flags, stop).await,
+    }
+}

@@ -1,0 +1,86 @@
+//! Who else is there, and what a fair share of the shards is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use broker::{Connection, Error};
+use futures::StreamExt;
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// How often the roster is counted.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// A shard's seat in this process: held or not, and a bell to ask it back.
+#[derive(Debug, Default)]
+pub(crate) struct Seat {
+    held: AtomicBool,
+    bell: Notify,
+}
+
+impl Seat {
+    pub(crate) fn take(&self) {
+        self.held.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.held.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Waits until somebody asks for the shard.
+    pub(crate) async fn asked_back(&self) {
+        self.bell.notified().await;
+    }
+
+    fn ask_back(&self) {
+        self.bell.notify_waiters();
+    }
+}
+
+/// Signs up in the roster, and asks back the shards beyond a fair share of
+/// ceil(shards / members), when there have been too many at two counts in a row.
+pub(crate) async fn keep(
+    queue: &str,
+    name: &str,
+    connection: &Connection,
+    seats: &[Arc<Seat>],
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let channel = connection.channel().await?;
+    let mut presence = channel.consume(queue, name, 1, None).await?;
+    let mut count = interval(COUNT_EVERY);
+    count.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut too_many_before = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            message = presence.next() => match message {
+                // Nobody sends anything here; whoever does so loses it.
+                Some(Ok(message)) => channel.ack(message.tag(), false).await?,
+                Some(Err(error)) => return Err(error),
+                None => return Err(Error::Lost(format!("the consumer of {queue} was cancelled"))),
+            },
+            _ = count.tick() => {
+                let members = channel.queue_status(queue).await?.consumers.max(1) as usize;
+                let held: Vec<_> = seats.iter().filter(|seat| seat.is_held()).collect();
+                let too_many = held.len().saturating_sub(seats.len().div_ceil(members));
+                if too_many > 0 && too_many_before {
+                    tracing::info!(held = held.len(), members, giving_back = too_many, "fair share");
+                    held.iter().rev().take(too_many).for_each(|seat| seat.ask_back());
+                    too_many_before = false;
+                } else {
+                    too_many_before = too_many > 0;
+                }
+            }
+        }
+    }
+    channel.close().await;
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Progress tokens: who holds a shard's token owns the shard, what it says is where to resume.
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Needed;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// What former owners achieved. All of it saves work; nothing of it is needed for correctness.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Token {
+    /// Where a new owner begins to read; the start of the log if nobody knows.
+    pub resume: Option<Needed>,
+    /// All effects of messages up to this offset are published and confirmed.
+    pub emitted_offset: Option<u64>,
+    /// The last message read, and its own time: a mark by which to recognise the log.
+    pub read: Option<(u64, Option<i64>)>,
+    /// Offsets and the log time reached there, ascending.
+    pub marks: Vec<(u64, i64)>,
+}
+
+/// Why bytes are no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// Not the JSON of a token.
+    #[error("read the progress token: {0}")]
+    Format(#[from] serde_json::Error),
+    /// A version that this program does not know.
+    #[error("read the progress token: its version {0} is not {VERSION}")]
+    Version(u32),
+    /// Its check sum says that it was changed.
+    #[error("read the progress token: its check sum does not fit")]
+    Damaged,
+}
+
+/// A token as it is written.
+#[derive(Serialize, Deserialize)]
+struct Wire {
+    version: u32,
+    resume_offset: Option<u64>,
+    resume_log_us: Option<i64>,
+    emitted_offset: Option<u64>,
+    read_offset: Option<u64>,
+    read_time_us: Option<i64>,
+    marks: Vec<(u64, i64)>,
+    #[serde(default)]
+    check: String,
+}
+
+impl Token {
+    /// One JSON object, with a check sum.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut wire = Wire {
+            version: VERSION,
+            resume_offset: self.resume.map(|resume| resume.offset),
+            resume_log_us: self.resume.map(|resume| resume.log_us),
+            emitted_offset: self.emitted_offset,
+            read_offset: self.read.map(|(offset, _)| offset),
+            read_time_us: self.read.and_then(|(_, time_us)| time_us),
+            marks: self.marks.clone(),
+            check: String::new(),
+        };
+        wire.check = check(&wire);
+        // Integers and strings always serialise.
+        serde_json::to_vec(&wire).unwrap_or_default()
+    }
+
+    /// Reads what [`Token::to_json`] wrote.
+    ///
+    /// # Errors
+    /// [`TokenError`] when it is something else, or was changed since.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, TokenError> {
+        let mut wire: Wire = serde_json::from_slice(bytes)?;
+        if wire.version != VERSION {
+            return Err(TokenError::Version(wire.version));
+        }
+        if std::mem::take(&mut wire.check) != check(&wire) {
+            return Err(TokenError::Damaged);
+        }
+        Ok(Token {
+            resume: wire
+                .resume_offset
+                .zip(wire.resume_log_us)
+                .map(|(offset, log_us)| Needed { offset, log_us }),
+            emitted_offset: wire.emitted_offset,
+            read: wire.read_offset.map(|offset| (offset, wire.read_time_us)),
+            marks: wire.marks,
+        })
+    }
+
+    /// What two tokens say together: each offset is a truth that stays true, so the larger wins.
+    #[must_use]
+    pub fn merge(self, other: Token) -> Token {
+        let resume_offset = |token: &Token| token.resume.map(|resume| resume.offset);
+        let (older, newer) = if resume_offset(&self) > resume_offset(&other) {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        Token {
+            emitted_offset: older.emitted_offset.max(newer.emitted_offset),
+            read: older.read.max(newer.read),
+            marks: if older.read > newer.read {
+                older.marks
+            } else {
+                newer.marks
+            },
+            resume: newer.resume,
+        }
+    }
+
+    /// Whether it says nothing: the first token of a shard, or one that replaces a lost one.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        *self == Token::default()
+    }
+}
+
+/// Finds accidents, not forgery: whoever may write to a progress queue is trusted.
+fn check(wire: &Wire) -> String {
+    // Integers and strings always serialise.
+    let bytes = serde_json::to_vec(wire).unwrap_or_default();
+    uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(resume: u64, emitted: u64, read: u64) -> Token {
+        Token {
+            resume: Some(Needed {
+                offset: resume,
+                log_us: 5,
+            }),
+            emitted_offset: Some(emitted),
+            read: Some((read, Some(-7))),
+            marks: vec![(1, 2), (read, 4)],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for token in [Token::default(), token(1, 2, 3)] {
+            assert_eq!(Token::from_json(&token.to_json()).unwrap(), token);
+        }
+        assert!(Token::default().is_blank() && !token(1, 2, 3).is_blank());
+    }
+
+    #[test]
+    fn a_changed_token_is_found_out() {
+        let text = String::from_utf8(token(1, 12, 30).to_json()).unwrap();
+        for (from, to) in [
+            ("12", "13"),
+            ("30", "31"),
+            ("-7", "null"),
+            ("[1,2]", "[1,3]"),
+        ] {
+            let changed = text.replacen(from, to, 1);
+            assert_ne!(changed, text);
+            assert!(matches!(
+                Token::from_json(changed.as_bytes()),
+                Err(TokenError::Damaged)
+            ));
+        }
+        assert!(matches!(
+            Token::from_json(b"hello"),
+            Err(TokenError::Format(_))
+        ));
+        let other = text.replacen("\"version\":1", "\"version\":2", 1);
+        assert!(matches!(
+            Token::from_json(other.as_bytes()),
+            Err(TokenError::Version(2))
+        ));
+    }
+
+    #[test]
+    fn the_larger_offsets_win() {
+        let merged = token(1, 20, 30).merge(token(5, 10, 40));
+        assert_eq!(merged, token(5, 20, 40));
+        assert_eq!(token(5, 10, 40).merge(token(1, 20, 30)), merged);
+        assert_eq!(Token::default().merge(token(1, 2, 3)), token(1, 2, 3));
+        assert_eq!(token(1, 2, 3).merge(Token::default()), token(1, 2, 3));
+    }
+}
