@@ -1,0 +1,170 @@
+//! `channels.toml`: as written, then checked. Every problem of the file is reported at once,
+//! each with its line.
+
+mod problems;
+mod secret;
+mod section;
+
+use std::{path::Path, time::Duration};
+
+use toml::de::{DeTable, DeValue};
+
+pub(crate) use problems::Problems;
+pub(crate) use secret::Secret;
+pub(crate) use section::Section;
+
+use crate::{
+    retry::Retry,
+    sink::{self, Sink},
+};
+
+/// What is done with an alert of which nobody can know whether it was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnInDoubt {
+    /// Leave it to a person: at most once.
+    Hold,
+    /// Send it again: at least once.
+    Resend,
+}
+
+/// One channel, ready to deliver.
+pub(crate) struct Channel {
+    pub(crate) name: String,
+    pub(crate) sink: Box<dyn Sink>,
+    /// Who gets each alert, as the ledger names them.
+    pub(crate) recipients: Vec<String>,
+    /// Deliveries at the same time.
+    pub(crate) concurrency: usize,
+    pub(crate) on_in_doubt: OnInDoubt,
+    pub(crate) retry: Retry,
+    /// Undelivered entries in the ledger at which the queue is left alone until there is room.
+    pub(crate) backlog: u64,
+}
+
+/// Reads the file, checks all of its channels, and resolves the one called `name`: its secrets
+/// and certificates, and only its, are read.
+///
+/// # Errors
+/// All that is wrong.
+pub(crate) fn load(file: &Path, name: &str) -> Result<Channel, Problems> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Problems::of_file(
+            file,
+            format!("cannot be read: {error}; name one with --config"),
+        )
+    })?;
+    parse(file, &text, name)
+}
+
+/// The same, from the file's text.
+pub(crate) fn parse(file: &Path, text: &str, name: &str) -> Result<Channel, Problems> {
+    let mut problems = Problems::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        problems.add(error.span().map_or(0, |span| span.start), error.message());
+    }
+    // After an error of syntax the rest may be misread: problems of its own would mislead.
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let document = document.get_ref();
+    let named = document.get("channel").and_then(|v| v.get_ref().get(name));
+    if named.is_none() {
+        problems.add_to_file(format!(
+            "no [channel.{name}] in it, which --channel asks for"
+        ));
+    }
+    let mut chosen = None;
+    for (key, value) in document {
+        match value.get_ref() {
+            DeValue::Table(channels) if key.get_ref() == "channel" => {
+                chosen = check_all(channels, name, &mut problems);
+            }
+            _ => {
+                let key_name = key.get_ref();
+                let words = format!("{key_name:?} is not known here; a channel is [channel.NAME]");
+                problems.add(key.span().start, words);
+            }
+        }
+    }
+    match chosen {
+        Some(channel) if problems.is_empty() => Ok(channel),
+        _ => Err(problems),
+    }
+}
+
+/// Checks every channel; gives the one called `name`, if it is there and right.
+fn check_all(channels: &DeTable<'_>, name: &str, problems: &mut Problems) -> Option<Channel> {
+    let mut chosen = None;
+    for (key, value) in channels {
+        let found = key.get_ref().as_ref();
+        let at = key.span().start;
+        check_name(problems, at, found);
+        let DeValue::Table(table) = value.get_ref() else {
+            problems.add(at, format!("write [channel.{found}] and its keys below it"));
+            continue;
+        };
+        let section = Section::new(table, at, found == name, problems);
+        let channel = check(found, section);
+        if found == name {
+            chosen = channel;
+        }
+    }
+    chosen
+}
+
+/// The name is part of a queue's name and of a file's.
+fn check_name(problems: &mut Problems, at: usize, name: &str) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+        problems.add(
+            at,
+            format!("the channel name {name:?} may have letters, digits, - and _, 64 at most"),
+        );
+    }
+}
+
+fn check(name: &str, mut section: Section<'_>) -> Option<Channel> {
+    let kind = section.choice("sink", &sink::KINDS.map(|kind| (kind.name, kind)));
+    let concurrency = section.integer("concurrency", 1..=256);
+    let policies = [("hold", OnInDoubt::Hold), ("resend", OnInDoubt::Resend)];
+    let on_in_doubt = section.choice("on_in_doubt", &policies);
+    let first = section
+        .duration("retry_first")
+        .unwrap_or(Duration::from_secs(1));
+    let longest = section
+        .duration("retry_longest")
+        .unwrap_or(Duration::from_secs(300));
+    let give_up_after = section
+        .duration("give_up_after")
+        .unwrap_or(Duration::from_secs(3600));
+    if longest < first {
+        section.problem("retry_longest", "is shorter than retry_first");
+    }
+    let backlog = section.integer("backlog", 1..=10_000_000);
+    let Some(kind) = kind else {
+        if !section.has("sink") {
+            section.missing("sink", "names what delivers, for example \"email\"");
+        }
+        return None;
+    };
+    let built = (kind.build)(&mut section);
+    section.finish();
+    let built = built?;
+    Some(Channel {
+        name: name.to_owned(),
+        sink: built.sink,
+        recipients: built.recipients,
+        concurrency: concurrency.unwrap_or(4).try_into().ok()?,
+        on_in_doubt: on_in_doubt.unwrap_or(OnInDoubt::Hold),
+        retry: Retry {
+            first,
+            longest,
+            give_up_after,
+        },
+        backlog: backlog.unwrap_or(10_000),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The one thread that writes: it takes what has queued up, runs it in one transaction, and
+//! answers after the commit. While a commit waits for the disk the next group gathers, so many
+//! claims share one fsync.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use rusqlite::{Transaction, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{handle::Error, lock::Lock, store::Store};
+
+/// Requests that may wait for the writer; more make their senders wait.
+pub(crate) const QUEUE: usize = 1024;
+/// Requests in one transaction.
+const GROUP: usize = 256;
+
+/// A request whose answer waits for the commit.
+pub(crate) trait Request: Send {
+    /// Does the work, inside the transaction.
+    fn run(&mut self, store: &Store) -> rusqlite::Result<()>;
+    /// Hands the result to whoever asked.
+    fn answer(self: Box<Self>, committed: Result<(), Error>);
+}
+
+/// What the writer is told.
+pub(crate) enum Command {
+    /// Work for the next group.
+    Run(Box<dyn Request>),
+    /// Finish what was asked, let go of the file, say so.
+    Close(oneshot::Sender<()>),
+}
+
+/// A piece of work and where its result goes.
+pub(crate) struct Asked<W, T> {
+    work: Option<W>,
+    result: Option<T>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<W, T> Asked<W, T> {
+    pub(crate) fn new(work: W, reply: oneshot::Sender<Result<T, Error>>) -> Self {
+        Self {
+            work: Some(work),
+            result: None,
+            reply,
+        }
+    }
+}
+
+impl<W, T> Request for Asked<W, T>
+where
+    W: FnOnce(&Store) -> rusqlite::Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, store: &Store) -> rusqlite::Result<()> {
+        if let Some(work) = self.work.take() {
+            self.result = Some(work(store)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), Error>) {
+        let Self { result, reply, .. } = *self;
+        // Whoever asked may be gone; the work is done all the same.
+        let _ = reply.send(committed.and_then(|()| result.ok_or(Error::Closed)));
+    }
+}
+
+/// The thread's main: ends when told to, or when every handle is dropped.
+pub(crate) fn write(
+    store: Store,
+    lock: Lock,
+    mut commands: mpsc::Receiver<Command>,
+    commits: &Arc<AtomicU64>,
+) {
+    let mut told_to_close = None;
+    while told_to_close.is_none() {
+        let Some(first) = commands.blocking_recv() else {
+            break;
+        };
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(command) = next.take() {
+            match command {
+                Command::Run(request) => group.push(request),
+                Command::Close(done) => {
+                    told_to_close = Some(done);
+                    break;
+                }
+            }
+            if group.len() < GROUP {
+                next = commands.try_recv().ok();
+            }
+        }
+        if !group.is_empty() {
+            commit(&store, group);
+            commits.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    drop(commands);
+    drop(store); // closes the file, and only then
+    drop(lock);
+    if let Some(done) = told_to_close {
+        let _ = done.send(());
+    }
+}
+
+fn commit(store: &Store, mut group: Vec<Box<dyn Request>>) {
+    let committed = transact(store, &mut group).map_err(|error| Error::from_sqlite(&error));
+    for request in group {
+        request.answer(committed.clone());
+    }
+}
+
+/// All of a group or nothing of it: an error here is the disk's or the file's, never one
+/// request's own.
+fn transact(store: &Store, group: &mut [Box<dyn Request>]) -> rusqlite::Result<()> {
+    let transaction =
+        Transaction::new_unchecked(store.connection(), TransactionBehavior::Immediate)?;
+    for request in group {
+        request.run(store)?;
+    }
+    transaction.commit()
+}
