@@ -19,12 +19,12 @@ use program::{BrokerArgs, LogArgs, TopologyArgs};
         auditor --file trades.jsonl          look into recorded trades, without a broker\n  \
         zcat day.gz | auditor --file -       the same from standard input\n\n\
         Exit codes: 0 done (stopped by SIGTERM or Ctrl-C included), 1 failed, 2 wrong usage or \
-        a wrong file."
+        a wrong file, 130 ended at once by a second signal."
 )]
 pub(crate) struct Flags {
     /// Reads recorded trades, one JSON object a line, and prints an alert a line; `-` is
     /// standard input. A trade may carry its `time` (RFC 3339, or microseconds since the
-    /// epoch); without it books stay open to the end
+    /// epoch), and books then end by it; as long as none does, books stay open to the end
     #[arg(long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
@@ -38,8 +38,9 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "COUNT", default_value_t = 4_000_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub(crate) max_books: u32,
 
-    /// How far a publisher's clock may be ahead of this one's before its time is cut to it
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration)]
+    /// How far a publisher's clock may be ahead of this one's and still be believed; beyond it,
+    /// its messages do not move time while others are there
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = bounded_duration)]
     pub(crate) max_skew: Duration,
 
     /// Leaves the front door to other auditors
@@ -47,7 +48,7 @@ pub(crate) struct Flags {
     pub(crate) no_router: bool,
 
     /// This auditor's name in the broker's lists [default: host, process id and a random part]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = short_name)]
     pub(crate) name: Option<String>,
 
     #[command(flatten)]
@@ -59,10 +60,26 @@ pub(crate) struct Flags {
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    // Microseconds are kept in 63 bits; nobody needs books for 100 years.
-    if duration.is_zero() || duration > Duration::from_secs(100 * 365 * 86_400) {
-        return Err("must be more than nothing and at most 100 years".to_owned());
+    let duration = bounded_duration(text)?;
+    if duration.is_zero() {
+        return Err("must be more than nothing".to_owned());
     }
     Ok(duration)
+}
+
+/// Times are kept as 63 bits of microseconds; nobody needs more than a century.
+fn bounded_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if duration > Duration::from_secs(36_525 * 86_400) {
+        return Err("must be at most 100 years".to_owned());
+    }
+    Ok(duration)
+}
+
+/// A name becomes part of names on the broker, which have at most 255 bytes.
+fn short_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 200 {
+        return Err("must have 1 to 200 bytes".to_owned());
+    }
+    Ok(text.to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, ErrorKind, Result};
 
+use crate::chunks::Chunks;
 use memchr::memchr;
 use trade::MAX_TRADE_BYTES;
 
@@ -14,6 +15,14 @@ pub(crate) struct Lines<R> {
     /// Bytes of the input's buffer that were given out.
     used: usize,
     bytes: u64,
+}
+
+impl Lines<Chunks> {
+    /// Whether the next line would have to be waited for.
+    pub(crate) fn would_wait(&mut self) -> bool {
+        self.input.consume(std::mem::take(&mut self.used));
+        self.input.would_wait()
+    }
 }
 
 impl<R: BufRead> Lines<R> {

@@ -1,10 +1,11 @@
 //! The over-purchase machine as the engine runs it: messages in, messages out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use book::{Books, Moment, Orphan, Settings};
 use broker::{Header, Message};
-use bytes::Bytes;
 use engine::{LogMessage, Machine, Needed};
 use topology::names;
 use trade::{Alert, Item, NDJSON, TIME_HEADER, Trade, read_batch, shard_of};
@@ -17,9 +18,11 @@ pub(crate) struct OverPurchase {
     shard: u32,
     shards: u32,
     /// Name of the shard's stream.
-    source: String,
+    source: Arc<str>,
     books: Books,
     orphans: Vec<Orphan>,
+    /// Trades of the present message that belong to other shards, a line each.
+    misplaced: BTreeMap<u32, Vec<u8>>,
     tally: Arc<Tally>,
     added: Added,
 }
@@ -30,9 +33,10 @@ impl OverPurchase {
         OverPurchase {
             shard,
             shards,
-            source: names::shard_stream(shards, shard),
+            source: names::shard_stream(shards, shard).into(),
             books: Books::new(settings),
             orphans: Vec::new(),
+            misplaced: BTreeMap::new(),
             tally,
             added: Added::default(),
         }
@@ -48,7 +52,8 @@ impl OverPurchase {
     ) -> Option<Message> {
         let shard = shard_of(trade.order_id(), self.shards);
         if shard != self.shard {
-            return Some(self.forward(item, shard, moment));
+            self.set_aside(item, shard, moment);
+            return None;
         }
         match self.books.apply(trade, moment) {
             Ok(alert) => alert.as_ref().map(alert_message),
@@ -68,36 +73,38 @@ impl OverPurchase {
         }
     }
 
-    /// A trade that somebody's client put into the wrong shard, on its way to the right one.
-    fn forward(&self, item: &Item<'_>, shard: u32, moment: &Moment) -> Message {
-        if self
-            .tally
-            .misplaced
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-            == 0
-        {
+    /// Keeps a trade that somebody's client put into the wrong shard for the right one.
+    fn set_aside(&mut self, item: &Item<'_>, shard: u32, moment: &Moment) {
+        if self.tally.misplaced.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(
-                source = self.source,
+                source = &*self.source,
                 offset = moment.offset,
                 "a trade is in the wrong shard: some publisher hashes order ids differently; \
                  it is forwarded, and so will be all others, without further words"
             );
         }
-        Message {
-            exchange: names::shards_exchange(self.shards),
-            routing_key: shard.to_string(),
-            body: Bytes::copy_from_slice(item.raw),
-            content_type: Some(NDJSON),
-            headers: moment
+        let lines = self.misplaced.entry(shard).or_default();
+        lines.extend_from_slice(item.raw);
+        lines.push(b'\n');
+    }
+
+    fn forward(&mut self, moment: &Moment, effects: &mut Vec<Message>) {
+        while let Some((shard, lines)) = self.misplaced.pop_first() {
+            let time = moment
                 .time_us
-                .map(|time| (TIME_HEADER, Header::Int(time)))
-                .into_iter()
-                .collect(),
-            ..Message::default()
+                .map(|time_us| (TIME_HEADER, Header::Int(time_us)));
+            effects.push(Message {
+                exchange: names::shards_exchange(self.shards),
+                routing_key: shard.to_string(),
+                body: lines.into(),
+                content_type: Some(NDJSON),
+                headers: time.into_iter().collect(),
+                ..Message::default()
+            });
         }
     }
 
-    fn say_orphans(&mut self, rejections: &Rejections<'_>, effects: &mut Vec<Message>) {
+    fn say_orphans(&mut self, rejections: &mut Rejections<'_>, effects: &mut Vec<Message>) {
         for orphan in self.orphans.drain(..) {
             if orphan.doubtful {
                 Tally::add(&self.tally.doubtful, 1);
@@ -118,7 +125,7 @@ impl OverPurchase {
                 word: "orphan",
                 detail: detail.to_owned(),
             };
-            effects.push(rejections.reject_whole(body.to_string().as_bytes(), &reason));
+            effects.extend(rejections.reject_whole(body.to_string().as_bytes(), &reason));
         }
     }
 }
@@ -139,10 +146,10 @@ impl Machine for OverPurchase {
             begin_us,
             replayed,
         };
-        let source = std::mem::take(&mut self.source);
+        let source = Arc::clone(&self.source);
         let mut rejections = Rejections::of(&source, Some(offset));
         self.books.end_due(log_us, &mut self.orphans);
-        self.say_orphans(&rejections, effects);
+        self.say_orphans(&mut rejections, effects);
         for item in read_batch(body) {
             let effect = match &item.trade {
                 Ok(trade) => self.apply_trade(&item, trade, &moment, &mut rejections),
@@ -154,7 +161,7 @@ impl Machine for OverPurchase {
             effects.extend(effect);
         }
         effects.extend(rejections.rest());
-        self.source = source;
+        self.forward(&moment, effects);
         self.tally.add_changes(&self.books, &mut self.added);
     }
 
@@ -295,7 +302,8 @@ mod tests {
         let wrong = (shard_of("1", 8) + 1) % 8;
         let mut machine = OverPurchase::new(wrong, 8, settings, Arc::default());
         let effects = apply(&mut machine, 7, 50, CHALLENGE);
-        assert_eq!(effects.len(), 4);
+        assert_eq!(effects.len(), 1);
+        assert_eq!(read_batch(&effects[0].body).count(), 4);
         assert_eq!(effects[0].exchange, "Aldebaran.Shards.8");
         assert_eq!(effects[0].routing_key, shard_of("1", 8).to_string());
         assert_eq!(text(&effects[0], TIME_HEADER).as_deref(), Some("50"));

@@ -1,6 +1,7 @@
 //! The auditor: owns shards, runs the over-purchase machine over them, and routes the front
 //! door. With `--file` the same machine without a broker.
 
+mod chunks;
 mod flags;
 mod lines;
 mod machine;

@@ -1,7 +1,7 @@
 //! The same machine over a file of recorded trades, without a broker.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,12 @@ use program::Fault;
 use tokio_util::sync::CancellationToken;
 use trade::read_recorded;
 
+use crate::chunks::Chunks;
 use crate::flags::Flags;
 use crate::lines::Lines;
 use crate::service::settings;
 
-/// Lines between two looks at the clock and the stop signal.
+/// Lines between two looks at the progress.
 const LOOK_EVERY: u64 = 1 << 16;
 
 /// How many lines that cannot be read are named.
@@ -26,17 +27,25 @@ const NAMED: u64 = 10;
 /// sums up on standard error.
 pub(crate) fn audit(file: &Path, flags: &Flags, stop: &CancellationToken) -> Result<(), Fault> {
     let name = file.display().to_string();
-    let (input, length): (Box<dyn Read>, u64) = if file == Path::new("-") {
-        (Box::new(io::stdin().lock()), 0)
+    let wrong = |fault: &dyn std::fmt::Display| {
+        Fault::Usage(format!(
+            "--file {}: cannot read trades: {fault}",
+            file.display()
+        ))
+    };
+    let (input, length): (Box<dyn Read + Send>, u64) = if file == Path::new("-") {
+        (Box::new(io::stdin()), 0)
     } else {
-        let file = File::open(file)
-            .and_then(|file| Ok((file.metadata()?, file)))
-            .map_err(|error| Fault::Usage(format!("{name}: cannot read the trades: {error}")))?;
-        let (metadata, file) = file;
-        (Box::new(file), metadata.len())
+        let opened = File::open(file).map_err(|error| wrong(&error))?;
+        let metadata = opened.metadata().map_err(|error| wrong(&error))?;
+        if metadata.is_dir() {
+            return Err(wrong(&"it is a folder"));
+        }
+        (Box::new(opened), metadata.len())
     };
     let mut audit = Audit {
         name,
+        quiet: flags.logs.quiet,
         books: Books::new(settings(flags, Duration::ZERO)),
         log_us: i64::MIN,
         orphans: Vec::new(),
@@ -46,35 +55,56 @@ pub(crate) fn audit(file: &Path, flags: &Flags, stop: &CancellationToken) -> Res
     };
     let began = Instant::now();
     let bar = progress_bar(length);
-    let mut output = BufWriter::new(io::stdout().lock());
-    let mut lines = Lines::of(BufReader::with_capacity(1 << 20, input));
-    let mut number = 0;
-    while let Some(line) = lines
-        .next_line()
-        .with_context(|| format!("read {}", audit.name))?
-    {
-        number += 1;
-        match audit.line(line, number, &mut output) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            written => written.context("write an alert")?,
-        }
-        if number % LOOK_EVERY == 0 {
-            bar.set_position(lines.bytes());
-            if stop.is_cancelled() {
-                break;
-            }
-        }
-    }
-    output.flush().context("write an alert")?;
+    let read = read_all(&mut audit, Chunks::of(input, stop.clone()), &bar);
     bar.finish_and_clear();
-    if !flags.logs.quiet {
-        audit.sum_up(began.elapsed());
+    match read {
+        // Whoever reads the alerts has seen enough.
+        Err(error)
+            if error
+                .root_cause()
+                .downcast_ref()
+                .is_some_and(is_broken_pipe) =>
+        {
+            return Ok(());
+        }
+        read => read?,
+    }
+    audit.sum_up(began.elapsed());
+    if audit.trades == 0 && audit.unreadable > 0 {
+        return Err(wrong(&"no line of it is a trade"));
     }
     Ok(())
 }
 
+fn is_broken_pipe(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+fn read_all(audit: &mut Audit, input: Chunks, bar: &ProgressBar) -> anyhow::Result<()> {
+    let mut output = BufWriter::new(io::stdout().lock());
+    let mut lines = Lines::of(input);
+    let mut number = 0;
+    loop {
+        // Alerts of a live input do not wait for more of it.
+        if number % LOOK_EVERY == 0 || lines.would_wait() {
+            output.flush().context("write an alert")?;
+            bar.set_position(lines.bytes());
+        }
+        let line = lines
+            .next_line()
+            .with_context(|| format!("read {}", audit.name))?;
+        let Some(line) = line else { break };
+        number += 1;
+        audit
+            .line(line, number, &mut output)
+            .context("write an alert")?;
+    }
+    output.flush().context("write an alert")
+}
+
 struct Audit {
     name: String,
+    quiet: bool,
     books: Books,
     /// The largest time seen.
     log_us: i64,
@@ -128,18 +158,27 @@ impl Audit {
 
     fn complain(&mut self, number: u64, error: &dyn std::fmt::Display) {
         self.unreadable += 1;
-        if self.unreadable <= NAMED {
-            eprintln!("{}:{number}: {error}", self.name);
-        }
-        if self.unreadable == NAMED {
-            eprintln!("further lines like these are only counted");
+        // Nobody may be there to read it.
+        let mut stderr = io::stderr();
+        if self.unreadable <= NAMED && !self.quiet {
+            let _ = writeln!(stderr, "{}:{number}: {error}", self.name);
+        } else if self.unreadable == NAMED + 1 && !self.quiet {
+            let _ = writeln!(
+                stderr,
+                "{}: further lines like these are only counted",
+                self.name
+            );
         }
     }
 
     fn sum_up(&self, took: Duration) {
+        if self.quiet {
+            return;
+        }
         let counts = self.books.counts();
         let rate = self.trades as f64 / took.as_secs_f64().max(1e-6);
-        eprintln!(
+        let _ = writeln!(
+            io::stderr(),
             "{trades} trades ({requests} requests, {purchases} purchases, {repeats} repeats or after \
              the alert), {alerts} alerts, {rejected} lines rejected, {orphans} orders without a \
              request, {evicted} books ended by --max-books, {open} open at the end; {took:.3} s, \
@@ -150,7 +189,7 @@ impl Audit {
             repeats = counts.repeats,
             alerts = counts.alerts,
             rejected = self.unreadable,
-            orphans = self.orphan_count,
+            orphans = self.orphan_count + self.books.waiting() as u64,
             evicted = counts.evicted,
             open = self.books.len(),
             took = took.as_secs_f64(),

@@ -65,15 +65,24 @@ impl<'a> Rejections<'a> {
             let line = i64::try_from(item.line).unwrap_or(i64::MAX);
             return Some(self.message(item.raw, reason, vec![(LINE, Header::Int(line))]));
         }
-        self.rest.extend_from_slice(item.raw);
-        self.rest.push(b'\n');
-        self.rest_lines += 1;
+        self.collect(item.raw);
         None
     }
 
-    /// Rejects something that is not a line of the message.
-    pub(crate) fn reject_whole(&self, body: &[u8], reason: &Reason) -> Message {
-        self.message(body, reason, Vec::new())
+    /// Rejects something that is no line of the message; gives what is to be published now.
+    pub(crate) fn reject_whole(&mut self, body: &[u8], reason: &Reason) -> Option<Message> {
+        self.count += 1;
+        if self.count <= ONE_BY_ONE {
+            return Some(self.message(body, reason, Vec::new()));
+        }
+        self.collect(body);
+        None
+    }
+
+    fn collect(&mut self, line: &[u8]) {
+        self.rest.extend_from_slice(line);
+        self.rest.push(b'\n');
+        self.rest_lines += 1;
     }
 
     /// What was collected.
@@ -83,7 +92,7 @@ impl<'a> Rejections<'a> {
         }
         let reason = Reason {
             word: "many",
-            detail: format!("more than {ONE_BY_ONE} lines of one message could not be processed"),
+            detail: format!("more than {ONE_BY_ONE} rejected at one message; these are the others"),
         };
         let lines = vec![(LINES, Header::Int(self.rest_lines))];
         Some(self.message(&self.rest, &reason, lines))

@@ -21,8 +21,9 @@ use trade::{NDJSON, TIME_HEADER, read_batch, shard_of};
 use crate::rejected::{Reason, Rejections};
 use crate::tally::Tally;
 
-/// Messages of the front door that may be on their way to the shards.
-const PREFETCH: u16 = 512;
+/// Messages of the front door that may be on their way to the shards, each of any size that the
+/// broker takes.
+const PREFETCH: u16 = 128;
 
 /// Unconfirmed messages to the shards.
 const WINDOW: usize = 256;
@@ -76,9 +77,7 @@ impl Router {
                 () = at(due) => desk.pass_on_due(),
                 delivery = door.next(), if desk.outbox.has_room() => match delivery {
                     Some(delivery) => desk.take(&delivery?).await?,
-                    None => return Err(Error::Lost(format!(
-                        "the consumer of {} was cancelled", names::TRADE_DATA
-                    ))),
+                    None => return Err(Error::Cancelled(names::TRADE_DATA.to_owned())),
                 }
             }
         }
@@ -145,7 +144,7 @@ impl<'a> Desk<'a> {
                 word: "empty",
                 detail: "no trade in the message".to_owned(),
             };
-            rejected.push(rejections.reject_whole(delivery.body(), &reason));
+            rejected.extend(rejections.reject_whole(delivery.body(), &reason));
         }
         rejected.extend(rejections.rest());
         self.open.push_back(trades + rejected.len());

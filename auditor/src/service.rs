@@ -37,7 +37,10 @@ pub(crate) async fn audit(flags: &Flags, stop: CancellationToken) -> Result<(), 
     let name = flags.name.clone().unwrap_or_else(own_name);
     let tally = Arc::new(Tally::default());
     let counters = Arc::new(Counters::default());
-    let settings = settings(flags, flags.ttl / GRACE_PART + flags.max_skew);
+    let settings = settings(
+        flags,
+        (flags.ttl / GRACE_PART).saturating_add(flags.max_skew),
+    );
     let machine = {
         let tally = Arc::clone(&tally);
         move |shard| OverPurchase::new(shard, shards, settings.clone(), Arc::clone(&tally))
@@ -101,10 +104,15 @@ fn config(flags: &Flags, name: String, shards: u32) -> Config {
         progress_queues: (0..shards)
             .map(|shard| names::progress_queue(shards, shard))
             .collect(),
+        exchanges: vec![
+            names::shards_exchange(shards),
+            names::ALERT.to_owned(),
+            names::REJECTED.to_owned(),
+        ],
         roster: names::AUDITORS.to_owned(),
         time_header: TIME_HEADER,
         skew: flags.max_skew,
-        prefetch: 256,
+        prefetch: 64,
         progress_every: Duration::from_secs(1),
         drain_within: DRAIN_WITHIN,
     }
@@ -115,35 +123,63 @@ fn needs_declaring(error: broker::Error, shards: u32) -> Fault {
     let fault = anyhow::Error::from(error);
     Fault::Failed(if missing {
         fault.context(format!(
-            "find the topology of {shards} shards on the broker: run `declare apply` with the same \
-             topology and --set"
+            "find the topology of {shards} shards on the broker: run the program declare (`env \
+             declare apply`, because shells have a command of that name) with the same --topology \
+             and --set"
         ))
     } else {
         fault
     })
 }
 
+/// Says what an operator must know soon, and with -v how far things are.
 async fn report(tally: &Tally, counters: &Counters, stop: &CancellationToken) {
     let mut tick = interval(REPORT_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tick.tick().await;
-    let mut evicted = 0;
-    loop {
+    let mut said = Said::default();
+    while !stop.is_cancelled() {
         tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {
-                let now = Tally::get(&tally.evicted);
-                if now > evicted {
-                    tracing::error!(
-                        evicted = now - evicted,
-                        "MORE BOOKS THAN --max-books: the oldest were ended before their time; \
-                         their orders may miss an alert. Raise --max-books or lower --ttl"
-                    );
-                    evicted = now;
-                }
-                tracing::debug!(?tally, counters = ?counters.snapshot(), "so far");
-            }
+            () = stop.cancelled() => {}
+            _ = tick.tick() => tracing::debug!(?tally, counters = ?counters.snapshot(), "so far"),
         }
+        said.say_what_is_new(tally);
+    }
+}
+
+/// What was said already.
+#[derive(Default)]
+struct Said {
+    evicted: u64,
+    rejected: u64,
+}
+
+impl Said {
+    fn say_what_is_new(&mut self, tally: &Tally) {
+        let evicted = Tally::get(&tally.evicted);
+        if evicted > self.evicted {
+            tracing::error!(
+                evicted = evicted - self.evicted,
+                "MORE BOOKS THAN --max-books: the oldest were ended before their time; their \
+                 orders may miss an alert. Raise --max-books or lower --ttl"
+            );
+        }
+        let (unreadable, conflicts, orphans) = (
+            Tally::get(&tally.unreadable),
+            Tally::get(&tally.conflicts),
+            Tally::get(&tally.orphans),
+        );
+        let rejected = unreadable + conflicts + orphans;
+        if rejected > self.rejected {
+            tracing::warn!(
+                unreadable,
+                conflicts,
+                orphans,
+                "rejected so far: see {}",
+                names::REJECTED
+            );
+        }
+        *self = Said { evicted, rejected };
     }
 }
 
@@ -167,7 +203,7 @@ fn say(tally: &Tally, counters: &Counters) {
         suppressed = engine.suppressed,
         effects = engine.effects,
         lost_to_retention = engine.lost_to_retention,
-        "done"
+        "stopped; what was read again counts again"
     );
 }
 

@@ -125,6 +125,11 @@ impl Book {
         })
     }
 
+    /// About how many bytes it takes beyond those of an ordinary book, names apart.
+    pub(crate) fn extra_bytes(&self) -> usize {
+        self.order.text_bytes() + self.counted.extra_bytes()
+    }
+
     /// Whether purchases came, and never a request for them.
     pub(crate) fn is_orphan(&self) -> bool {
         !self.requested && self.counted.len() > 0

@@ -17,12 +17,20 @@ pub struct Settings {
     /// How long a book stays open, in microseconds of log time. It ends when log time has
     /// passed its opening by more.
     pub ttl_us: i64,
-    /// How many books may be open between two messages; the oldest beyond it are ended.
+    /// How many books may be open between two messages, each at [`ORDINARY_BOOK_BYTES`]; books
+    /// with many purchases or long ids and names count for more. The oldest beyond it are ended.
     pub max_books: usize,
     /// Seed of the hash tables, from the shell's randomness, so that nobody can choose ids that
     /// collide. Changes nothing of what comes out.
     pub hash_seed: u64,
 }
+
+/// About how many bytes an open book takes whose order has four purchases, all under UUIDs.
+pub const ORDINARY_BOOK_BYTES: usize = 200;
+
+/// How many books one call of [`Books::end_due`] ends at most: one message must not cause a
+/// flood. The others are ended with the next ones.
+const END_AT_ONCE: usize = 4096;
 
 /// Where in the log a trade stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +98,8 @@ pub struct Books {
     names: Names,
     hasher: FixedState,
     counts: Counts,
+    /// Bytes of open books beyond those of ordinary ones, names apart.
+    extra_bytes: usize,
     /// The first log time known; what was opened before counts as opened then.
     first_log_us: Option<i64>,
 }
@@ -106,6 +116,7 @@ impl Books {
             names: Names::new(hasher.clone()),
             hasher,
             counts: Counts::default(),
+            extra_bytes: 0,
             first_log_us: None,
             settings,
         }
@@ -138,14 +149,18 @@ impl Books {
     }
 
     /// Ends the books whose time is over at `log_us`, and the oldest ones beyond the limit of
-    /// open books. To be called before each message; says which of them were orphans.
+    /// open books. To be called before each message; says which of those whose time was over
+    /// were orphans.
     pub fn end_due(&mut self, log_us: i64, orphans: &mut Vec<Orphan>) {
         let first_us = self.first_log_us(log_us);
-        while let Some((_, opened_us)) = self.oldest() {
+        for _ in 0..END_AT_ONCE {
+            let Some((_, opened_us)) = self.oldest() else {
+                return;
+            };
             let over = log_us.saturating_sub(opened_us.max(first_us)) > self.settings.ttl_us;
             let count = if over {
                 &mut self.counts.expired
-            } else if self.len() > self.settings.max_books {
+            } else if self.is_too_large() {
                 &mut self.counts.evicted
             } else {
                 return;
@@ -154,7 +169,7 @@ impl Books {
             let Some(book) = self.remove_oldest() else {
                 return;
             };
-            if book.is_orphan() {
+            if over && book.is_orphan() {
                 orphans.push(Orphan {
                     order_id: book.order.text(),
                     purchases: book.counted.len(),
@@ -163,6 +178,21 @@ impl Books {
                 });
             }
         }
+    }
+
+    fn is_too_large(&self) -> bool {
+        let extra = (self.extra_bytes + self.names.bytes()) / ORDINARY_BOOK_BYTES;
+        self.len() + extra > self.settings.max_books
+    }
+
+    /// How many open books hold purchases and wait for their request.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let books = self
+            .by_age
+            .iter()
+            .filter_map(|place| self.slots.get(*place));
+        books.filter(|book| book.is_orphan()).count()
     }
 
     /// The first log time known, if only the present one.
@@ -183,12 +213,15 @@ impl Books {
         let Some(book) = self.slots.get_mut(place) else {
             return Ok(None);
         };
+        let before = book.extra_bytes();
         let changed = match trade {
             Trade::Request(request) => apply_request(book, request, &mut self.names),
             Trade::Purchase(Purchase { id, shares, .. }) => {
                 Ok(book.add(id, *shares, self.settings.hash_seed))
             }
         };
+        // Counting an id may rearrange those before it, even if it is a repeat.
+        self.extra_bytes = (self.extra_bytes + book.extra_bytes()).saturating_sub(before);
         match changed {
             Err(conflict) => {
                 self.counts.conflicts += 1;
@@ -203,7 +236,9 @@ impl Books {
                 Trade::Purchase(_) => self.counts.purchases += 1,
             },
         }
+        let before = book.extra_bytes();
         let alert = book.take_alert(moment, &self.names);
+        self.extra_bytes = (self.extra_bytes + book.extra_bytes()).saturating_sub(before);
         self.counts.alerts += u64::from(alert.is_some());
         Ok(alert)
     }
@@ -225,6 +260,7 @@ impl Books {
             return *place;
         }
         let order = uuid.map_or_else(|| Id::Text(order_id.into()), Id::Uuid);
+        self.extra_bytes += order.text_bytes();
         let place = self.slots.insert(Book::open(order, moment));
         self.by_age.push_back(place);
         let Books {
@@ -245,6 +281,7 @@ impl Books {
         let place = self.by_age.pop_front()?;
         let book = self.slots.remove(place)?;
         book.release(&mut self.names);
+        self.extra_bytes = self.extra_bytes.saturating_sub(book.extra_bytes());
         let hash = hash_of(&self.hasher, &book.order);
         if let Ok(entry) = self.places.find_entry(hash, |other| *other == place) {
             entry.remove();

@@ -8,6 +8,12 @@ use crate::id::{Id, uuid_of};
 /// Up to how many ids a list is searched from end to end.
 const FEW: usize = 32;
 
+/// How many purchases an ordinary order has.
+const ORDINARY: usize = 4;
+
+/// About what an id takes in a set: itself, its share of empty places, an allocation's head.
+const BYTES_OF_AN_ID: usize = 64;
+
 /// The ids of the purchases counted, and which came last. Orders have a handful of purchases,
 /// so a list of UUIDs does; one with other ids or with many gets a set.
 #[derive(Debug)]
@@ -20,6 +26,7 @@ pub(crate) enum Counted {
 pub(crate) struct Many {
     ids: HashSet<Id, FixedState>,
     last: Id,
+    bytes: usize,
 }
 
 impl Counted {
@@ -40,9 +47,11 @@ impl Counted {
             }
             let mut ids = HashSet::with_hasher(FixedState::with_seed(seed));
             ids.extend(few.drain(..).map(Id::Uuid));
+            let bytes = ids.len() * BYTES_OF_AN_ID;
             *self = Counted::Many(Box::new(Many {
                 ids,
                 last: Id::Uuid([0; 16]),
+                bytes,
             }));
         }
         let Counted::Many(many) = self else {
@@ -52,8 +61,17 @@ impl Counted {
         if !many.ids.insert(id.clone()) {
             return false;
         }
+        many.bytes += BYTES_OF_AN_ID + id.text_bytes();
         many.last = id;
         true
+    }
+
+    /// About how many bytes they take beyond those of an ordinary book's few.
+    pub(crate) fn extra_bytes(&self) -> usize {
+        match self {
+            Counted::Few(few) => few.len().saturating_sub(ORDINARY) * size_of::<[u8; 16]>(),
+            Counted::Many(many) => many.bytes,
+        }
     }
 
     /// How many are counted.

@@ -22,6 +22,14 @@ impl Id {
         }
     }
 
+    /// The bytes that it holds elsewhere.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Id::Uuid(_) => 0,
+            Id::Text(text) => text.len(),
+        }
+    }
+
     pub(crate) fn text(&self) -> String {
         match self {
             Id::Uuid(bytes) => uuid_text(bytes),

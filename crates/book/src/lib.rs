@@ -12,4 +12,4 @@ mod counted;
 mod id;
 mod names;
 
-pub use books::{Books, Conflict, Counts, Moment, Orphan, Settings};
+pub use books::{Books, Conflict, Counts, Moment, ORDINARY_BOOK_BYTES, Orphan, Settings};

@@ -21,6 +21,7 @@ pub(crate) struct Names {
     held: Vec<Held>,
     free: Vec<u32>,
     hasher: FixedState,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -36,7 +37,13 @@ impl Names {
             held: Vec::new(),
             free: Vec::new(),
             hasher,
+            bytes: 0,
         }
+    }
+
+    /// How many bytes of text are held.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Takes hold of a name.
@@ -52,6 +59,7 @@ impl Names {
             }
             return Name(place);
         }
+        self.bytes += text.len();
         let held = Held {
             text: text.into(),
             holders: 1,
@@ -91,6 +99,7 @@ impl Names {
         let hash = self.hasher.hash_one(&*held.text);
         if let Ok(entry) = self.places.find_entry(hash, |place| *place == name.0) {
             entry.remove();
+            self.bytes = self.bytes.saturating_sub(held.text.len());
             held.text = Box::default();
             self.free.push(name.0);
         }

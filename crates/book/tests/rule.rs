@@ -257,6 +257,39 @@ fn the_limit_of_open_books_ends_the_oldest_and_says_so() {
     assert_eq!(books.oldest(), Some((2, 0)));
 }
 
+#[test]
+fn an_order_with_very_many_purchases_counts_for_more_than_one_book() {
+    let mut books = Books::new(Settings {
+        ttl_us: TTL_US,
+        max_books: 100,
+        hash_seed: 1,
+    });
+    books.apply(&request("large", u64::MAX), &at(0, 0)).unwrap();
+    for n in 0..1000 {
+        let id = format!("{n:0200}");
+        books.apply(&purchase(&id, "large", 1), &at(1, 0)).unwrap();
+    }
+    books.apply(&request("small", 1), &at(2, 0)).unwrap();
+    books.end_due(0, &mut Vec::new());
+    assert_eq!((books.len(), books.counts().evicted), (1, 1));
+    books.end_due(TTL_US + 1, &mut Vec::new());
+    assert!(books.is_empty());
+}
+
+#[test]
+fn a_book_ended_by_the_limit_is_no_orphan() {
+    let mut books = Books::new(Settings {
+        ttl_us: TTL_US,
+        max_books: 1,
+        hash_seed: 1,
+    });
+    run(&mut books, &[purchase("2", "1", 5), purchase("3", "2", 6)]);
+    let mut orphans = Vec::new();
+    assert_eq!(books.waiting(), 2);
+    books.end_due(0, &mut orphans);
+    assert_eq!((books.counts().evicted, orphans), (1, Vec::new()));
+}
+
 /// Random trades of few orders with few ids, so that repeats and conflicts are common.
 fn trades() -> impl Strategy<Value = Vec<serde_json::Value>> {
     let id = prop_oneof!["[a-c]{1,2}", "0000000[0-9]-0000-4000-8000-000000000000"];

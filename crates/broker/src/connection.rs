@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use futures::{Stream, StreamExt};
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, ConfirmSelectOptions};
 use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{ConnectionProperties, DefaultConnectionBuilder};
+use lapin::{ConnectionProperties, DefaultConnectionBuilder, Event};
 use tokio_util::sync::CancellationToken;
 
 use crate::consumer::{Deliveries, Offset};
@@ -14,6 +15,9 @@ use crate::{Endpoint, Error, short};
 
 /// How long one try to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a good-bye may take: a broker that blocks does not hear it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The pauses between tries: doubling from the first to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -50,8 +54,20 @@ pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Erro
         .with_tls_config(endpoint.tls())
         .with_properties(properties);
     match tokio::time::timeout(CONNECT_TIMEOUT, Box::pin(builder.connect())).await {
-        Ok(Ok(inner)) => Ok(Connection { inner }),
-        Ok(Err(error)) => Err(Error::from(error)),
+        Ok(Ok(inner)) => {
+            tokio::spawn(say_when_blocked(
+                endpoint.to_string(),
+                inner.events_listener(),
+            ));
+            Ok(Connection { inner })
+        }
+        Ok(Err(error)) => Err(match Error::from(error) {
+            Error::Denied(words) => Error::Denied(format!(
+                "{words} (broker {endpoint}; user, password and vhost are those of --amqp-url or \
+                 ALDEBARAN_AMQP_URL)"
+            )),
+            error => error,
+        }),
         Err(_) => Err(Error::Lost(format!("no answer within {CONNECT_TIMEOUT:?}"))),
     }
 }
@@ -95,6 +111,25 @@ pub async fn connect_patiently(
     }
 }
 
+/// Says when an alarm of the broker (memory, disk) blocks a connection's publishing, and when no
+/// longer. Ends with the connection.
+async fn say_when_blocked(broker: String, events: impl Stream<Item = Event>) {
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Event::ConnectionBlocked(reason) => {
+                tracing::warn!(
+                    broker,
+                    reason,
+                    "the broker blocks publishing; it is waited for"
+                );
+            }
+            Event::ConnectionUnblocked => tracing::info!(broker, "the broker takes messages again"),
+            _ => {}
+        }
+    }
+}
+
 impl Connection {
     /// A new channel.
     ///
@@ -127,7 +162,7 @@ impl Connection {
     /// Says good-bye to the broker. A connection that is gone already is closed.
     pub async fn close(self) {
         let closing = self.inner.close(200, lapin::types::ShortString::default());
-        let _ = tokio::time::timeout(CONNECT_TIMEOUT, closing).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closing).await;
     }
 }
 

@@ -59,6 +59,13 @@ impl Endpoint {
             };
             EndpointError::Url(fault.to_owned())
         })?;
+        let behind_host = url
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('/'));
+        if behind_host.is_some_and(|(_, path)| path.contains('@')) {
+            let fault = "an @ stands behind the host; write / in a password as %2f and @ as %40";
+            return Err(EndpointError::Url(fault.to_owned()));
+        }
         if let Some(address) = ipv6_host(url) {
             address.clone_into(&mut uri.authority.host);
         }
@@ -144,6 +151,8 @@ mod tests {
         let endpoint = Endpoint::parse("amqp://ann:s3cret@h:1/v%2fw", None).unwrap();
         assert_eq!(endpoint.to_string(), "amqp://ann@h:1 vhost \"v/w\"");
         assert!(!format!("{endpoint:?}").contains("s3cret"));
+        let slash = Endpoint::parse("amqp://guest:12/s3cret@localhost:5672/%2f", None);
+        assert!(slash.is_err(), "{slash:?}");
         for url in [
             "amqp:ann:s3cret@h",
             "http://ann:s3cret@h",

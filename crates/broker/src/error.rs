@@ -9,6 +9,9 @@ pub enum Error {
     /// No connection, or the connection or channel is gone: connect again.
     #[error("reach the broker: {0}")]
     Lost(String),
+    /// The broker ended a consumer: its queue was deleted, or moved to another node.
+    #[error("go on consuming {0}: the queue was deleted, or its leader moved")]
+    Cancelled(String),
     /// Wrong credentials or missing permissions: somebody must change them.
     #[error("get access: {0}")]
     Denied(String),
@@ -57,8 +60,12 @@ impl Error {
 
 impl From<lapin::Error> for Error {
     fn from(error: lapin::Error) -> Self {
-        let ErrorKind::ProtocolError(amqp) = error.kind() else {
-            return Error::Lost(error.to_string());
+        let amqp = match error.kind() {
+            ErrorKind::ProtocolError(amqp) => amqp,
+            ErrorKind::ParsingError(_) | ErrorKind::InvalidProtocolVersion(_) => {
+                return Error::Protocol("what answers there does not speak AMQP 0-9-1".to_owned());
+            }
+            _ => return Error::Lost(error.to_string()),
         };
         let words = amqp.get_message().to_string();
         match amqp.kind() {

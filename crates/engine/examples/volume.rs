@@ -123,6 +123,7 @@ async fn watch(flags: Flags, stop: CancellationToken) -> Result<(), Fault> {
         progress_queues: (0..shards)
             .map(|shard| format!("Aldebaran.Volume.{shards}.{shard}"))
             .collect(),
+        exchanges: vec!["Aldebaran.Volume".to_owned()],
         roster: "Aldebaran.Volume.Workers".to_owned(),
         time_header: TIME_HEADER,
         skew: Duration::from_secs(1),

@@ -51,9 +51,10 @@ impl Keeper {
         })
     }
 
-    /// Puts a blank token into a queue that shows none, in case it was lost. One too many does
-    /// no harm: the owner merges what it gets.
-    pub(crate) async fn seed_if_empty(&mut self) -> Result<(), Error> {
+    /// Puts a blank token into the queue in case its token was lost. One that somebody holds is
+    /// not ready either, so this puts in one too many as a rule, which does no harm: the owner
+    /// merges what it gets.
+    pub(crate) async fn seed_if_none_is_ready(&mut self) -> Result<(), Error> {
         if self.channel.queue_status(&self.queue).await?.messages > 0 {
             return Ok(());
         }
@@ -77,12 +78,7 @@ impl Keeper {
                 },
                 None => self.deliveries.next().await,
             };
-            let delivery = delivery.unwrap_or_else(|| {
-                Err(Error::Lost(format!(
-                    "the consumer of {} was cancelled",
-                    self.queue
-                )))
-            })?;
+            let delivery = delivery.unwrap_or_else(|| Err(Error::Cancelled(self.queue.clone())))?;
             return Ok(self.take(&delivery));
         }
     }

@@ -19,8 +19,12 @@ use crate::token::Token;
 /// Deliveries are acknowledged this many at a time: an acknowledgement is only credit.
 const ACK_EVERY: u16 = 16;
 
-/// How long a blank token waits for a better one that may stand behind it in the queue.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long a blank token waits for a better one that may stand behind it in the queue: longer
+/// than a hand-over's last word takes to be written.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// A token that turns up late is worth beginning anew if it saves reading this many messages.
+const WORTH_SKIPPING: u64 = 1000;
 
 /// How long a stream may stay silent although the token says that there is something to read.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -47,7 +51,10 @@ pub(crate) struct Owner<F> {
 enum Left {
     Stopped,
     GaveBack,
+    /// The token does not belong to the log: read it from its start.
     WrongLog,
+    /// Another token turned up that knows more: begin from there.
+    KnowsMore,
 }
 
 impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
@@ -76,13 +83,25 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
                         Counters::add(&self.counters.bad_tokens, 1);
                         token = Token::default();
                     }
-                    Ok(_) => break Ok(shard.progress().to_json()),
+                    Ok(Left::KnowsMore) => token = shard.progress(),
+                    Ok(Left::Stopped | Left::GaveBack) => break Ok(shard.progress().to_json()),
                     Err(error) => break Err(error),
                 }
             };
             self.seat.leave();
-            keeper.hand_over(outcome?).await?;
-            tracing::info!(shard = self.index, "handed over");
+            match timeout(self.config.drain_within, keeper.hand_over(outcome?)).await {
+                Ok(handed_over) => {
+                    handed_over?;
+                    tracing::info!(shard = self.index, "handed over");
+                }
+                Err(_) => {
+                    tracing::warn!(
+                        shard = self.index,
+                        "the broker took no last word about progress in time; the next owner reads more"
+                    );
+                    return Ok(());
+                }
+            }
         }
         Ok(())
     }
@@ -99,7 +118,10 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
                 biased;
                 () = stop.cancelled() => return Ok(None),
                 token = keeper.next() => break token?,
-                _ = seeding.tick() => keeper.seed_if_empty().await?,
+                _ = seeding.tick() => tokio::select! {
+                    () = stop.cancelled() => return Ok(None),
+                    seeded = keeper.seed_if_none_is_ready() => seeded?,
+                },
             }
         };
         while token.is_blank() {
@@ -128,7 +150,7 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
         let mut tick = interval(self.config.progress_every);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut written_at = Instant::now();
-        let mut silent = start.is_some();
+        let mut silent_since = began;
         let mut behind = !shard.is_rebuilt();
         tracing::info!(shard = self.index, from = start, "took over");
         let left = loop {
@@ -140,13 +162,22 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
                     break Left::GaveBack;
                 }
                 Some(sent) = outbox.next(), if !outbox.is_empty() => self.sent(shard, &sent?),
-                token = keeper.next() => shard.learn(token?),
+                token = keeper.next() => {
+                    let token = token?;
+                    let skipped = token.resume.map_or(0, |resume| resume.offset).saturating_sub(shard.next_offset());
+                    shard.learn(token);
+                    if skipped > WORTH_SKIPPING {
+                        break Left::KnowsMore;
+                    }
+                }
                 _ = tick.tick() => {
-                    if silent && began.elapsed() > SILENCE {
-                        silent = false;
-                        if self.newest_offset().await? < start {
-                            tracing::error!(shard = self.index, from = start,
-                                "the log ends before the place to resume at; reading it from its start");
+                    if !shard.is_rebuilt() && silent_since.elapsed() > SILENCE {
+                        silent_since = Instant::now();
+                        // Silence by itself says nothing: the broker may be slow.
+                        let newest = self.newest_offset().await?;
+                        if newest.is_some() && newest < shard.read_before() {
+                            tracing::error!(shard = self.index, from = start, read = shard.read_before(),
+                                "the log ends before what was read of it; reading it from its start");
                             break Left::WrongLog;
                         }
                     }
@@ -159,7 +190,7 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
                 }
                 delivery = stream.next(), if outbox.has_room() => {
                     let delivery = delivery?;
-                    silent = false;
+                    silent_since = Instant::now();
                     let Some(offset) = delivery.offset() else {
                         return Err(Error::Protocol(format!(
                             "{} is no stream: its deliveries have no offset",
@@ -228,12 +259,12 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
     /// entries of its own in a stream, which are never delivered: if the log still reaches back
     /// to where it should, nothing was taken.
     async fn check_gap(&self, missing: u64, offset: u64) -> Result<(), Error> {
-        if missing == 0
-            || self
-                .oldest_offset()
-                .await?
-                .is_some_and(|oldest| oldest <= offset - missing)
-        {
+        if missing == 0 {
+            return Ok(());
+        }
+        let oldest = self.oldest_offset().await?;
+        if oldest.is_none_or(|oldest| oldest <= offset - missing) {
+            tracing::debug!(shard = self.index, missing, offset, oldest, "no gap");
             return Ok(());
         }
         Counters::add(&self.counters.lost_to_retention, missing);
@@ -310,12 +341,10 @@ impl Stream {
     }
 
     async fn next(&mut self) -> Result<broker::Delivery, Error> {
-        self.deliveries.next().await.unwrap_or_else(|| {
-            Err(Error::Lost(format!(
-                "the consumer of {} was cancelled",
-                self.name
-            )))
-        })
+        self.deliveries
+            .next()
+            .await
+            .unwrap_or_else(|| Err(Error::Cancelled(self.name.clone())))
     }
 
     async fn read(&mut self, tag: u64) -> Result<(), Error> {

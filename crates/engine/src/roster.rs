@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker::{Connection, Error};
 use futures::StreamExt;
@@ -43,6 +43,10 @@ impl Seat {
     }
 }
 
+/// How long nothing is given back after something came straight back: whoever else is in the
+/// roster does not stand in the line for these shards.
+const RELUCTANCE: Duration = Duration::from_secs(60);
+
 /// Signs up in the roster, and asks back the shards beyond a fair share of
 /// ceil(shards / members), when there have been too many at two counts in a row.
 pub(crate) async fn keep(
@@ -57,6 +61,7 @@ pub(crate) async fn keep(
     let mut count = interval(COUNT_EVERY);
     count.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut too_many_before = false;
+    let mut asked_at: Option<(Instant, usize)> = None;
     loop {
         tokio::select! {
             biased;
@@ -65,15 +70,24 @@ pub(crate) async fn keep(
                 // Nobody sends anything here; whoever does so loses it.
                 Some(Ok(message)) => channel.ack(message.tag(), false).await?,
                 Some(Err(error)) => return Err(error),
-                None => return Err(Error::Lost(format!("the consumer of {queue} was cancelled"))),
+                None => return Err(Error::Cancelled(queue.to_owned())),
             },
             _ = count.tick() => {
                 let members = channel.queue_status(queue).await?.consumers.max(1) as usize;
                 let held: Vec<_> = seats.iter().filter(|seat| seat.is_held()).collect();
                 let too_many = held.len().saturating_sub(seats.len().div_ceil(members));
-                if too_many > 0 && too_many_before {
+                if asked_at.is_some_and(|(_, count)| held.len() < count) {
+                    // Somebody else took it; what comes from now on comes for other reasons.
+                    asked_at = None;
+                }
+                // What was asked back a moment ago and is held again came straight back.
+                let came_back = asked_at.is_some_and(|(at, count)| {
+                    at.elapsed() < RELUCTANCE && at.elapsed() > COUNT_EVERY && held.len() >= count
+                });
+                if too_many > 0 && too_many_before && !came_back {
                     tracing::info!(held = held.len(), members, giving_back = too_many, "fair share");
                     held.iter().rev().take(too_many).for_each(|seat| seat.ask_back());
+                    asked_at = Some((Instant::now(), held.len()));
                     too_many_before = false;
                 } else {
                     too_many_before = too_many > 0;

@@ -25,11 +25,13 @@ pub struct Config {
     /// The queues of the progress tokens, in the same order. Two applications over the same
     /// streams have queues of their own.
     pub progress_queues: Vec<String>,
+    /// The exchanges that the machine's effects go to.
+    pub exchanges: Vec<String>,
     /// The queue whose consumers are this application's processes.
     pub roster: String,
     /// Header that carries a message's time in microseconds since the epoch.
     pub time_header: &'static str,
-    /// How far a message's time may be ahead of the clock before it is clamped.
+    /// How far a message's time may be ahead of the clock and still be believed.
     pub skew: Duration,
     /// Messages of one shard that may be delivered ahead; at least 16.
     pub prefetch: u16,
@@ -165,6 +167,13 @@ impl<M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<F> {
             channel.queue_status(queue).await?;
             channel.close().await;
         }
+        let channel = connection.channel().await?;
+        for exchange in &config.exchanges {
+            if !channel.exchange_exists(exchange).await? {
+                return Err(Error::Missing(format!("no exchange {exchange:?}")));
+            }
+        }
+        channel.close().await;
         Ok(())
     }
 }

@@ -77,10 +77,23 @@ impl<M: Machine> Shard<M> {
         &self.machine
     }
 
+    /// The last message that a former owner read.
+    #[must_use]
+    pub fn read_before(&self) -> Option<u64> {
+        self.before.read.map(|(offset, _)| offset)
+    }
+
+    /// The offset of the next message, if none is missing.
+    #[must_use]
+    pub fn next_offset(&self) -> u64 {
+        self.offset_of_read()
+            .map_or(self.start.unwrap_or(0), |read| read.saturating_add(1))
+    }
+
     /// Whether all that a former owner read has been read again.
     #[must_use]
     pub fn is_rebuilt(&self) -> bool {
-        self.offset_of_read() >= self.before.read.map(|(offset, _)| offset)
+        self.offset_of_read() >= self.read_before()
     }
 
     /// How many offsets lie between the last message read and the one at `offset`.

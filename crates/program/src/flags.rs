@@ -101,7 +101,7 @@ pub struct LogArgs {
     #[arg(long, value_enum, default_value_t = LogFormat::Text, global = true)]
     pub log_format: LogFormat,
 
-    /// More of it: -v for each step, -vv for each message
+    /// More of it: -v for what happens inside, -vv for all there is
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 

@@ -1,0 +1,133 @@
+//! An input that is read in a thread of its own, so that whoever waits for it can be stopped.
+
+use std::io::{self, BufRead, Read};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+/// Bytes read at a time, and how many such pieces may wait.
+const CHUNK_BYTES: usize = 1 << 20;
+const CHUNKS_AHEAD: usize = 4;
+
+/// How often somebody who waits looks whether to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What a thread has read. Ends with the input, or soon after `stop` is cancelled.
+pub(crate) struct Chunks {
+    read: Receiver<io::Result<Vec<u8>>>,
+    next: Option<io::Result<Vec<u8>>>,
+    current: Vec<u8>,
+    used: usize,
+    stop: CancellationToken,
+}
+
+impl Chunks {
+    /// Begins to read.
+    pub(crate) fn of(mut input: impl Read + Send + 'static, stop: CancellationToken) -> Self {
+        let (send, read) = sync_channel(CHUNKS_AHEAD);
+        thread::spawn(move || {
+            loop {
+                let mut chunk = vec![0; CHUNK_BYTES];
+                let piece = match input.read(&mut chunk) {
+                    Ok(0) => return,
+                    Ok(length) => {
+                        chunk.truncate(length);
+                        Ok(chunk)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => Err(error),
+                };
+                let failed = piece.is_err();
+                if send.send(piece).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Chunks {
+            read,
+            next: None,
+            current: Vec::new(),
+            used: 0,
+            stop,
+        }
+    }
+
+    /// Whether the next look at the input would have to wait.
+    pub(crate) fn would_wait(&mut self) -> bool {
+        if self.used < self.current.len() || self.next.is_some() {
+            return false;
+        }
+        match self.read.try_recv() {
+            Ok(piece) => {
+                self.next = Some(piece);
+                false
+            }
+            Err(TryRecvError::Empty) => true,
+            Err(TryRecvError::Disconnected) => false,
+        }
+    }
+
+    fn wait(&mut self) -> io::Result<Vec<u8>> {
+        while !self.stop.is_cancelled() {
+            if let Some(piece) = self.next.take() {
+                return piece;
+            }
+            match self.read.recv_timeout(LOOK_EVERY) {
+                Ok(piece) => return piece,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.fill_buf()?.read(buffer)?;
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl BufRead for Chunks {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.used >= self.current.len() {
+            self.current = self.wait()?;
+            self.used = 0;
+        }
+        Ok(self.current.get(self.used..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.used += length;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_the_input_comes_out() {
+        let text = "abc\n".repeat(1_000_000);
+        let input = io::Cursor::new(text.clone().into_bytes());
+        let mut read = String::new();
+        Chunks::of(input, CancellationToken::new())
+            .read_to_string(&mut read)
+            .unwrap();
+        assert_eq!(read, text);
+    }
+
+    #[test]
+    fn an_input_that_never_comes_can_be_stopped() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let stop = CancellationToken::new();
+        let mut chunks = Chunks::of(reader, stop.clone());
+        assert!(chunks.would_wait());
+        stop.cancel();
+        assert_eq!(chunks.fill_buf().unwrap(), b"");
+    }
+}
