@@ -1,12 +1,13 @@
 //! Messages on their way to the broker, published until it takes them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use crate::{Error, Message, Publisher};
+use crate::{Error, Message, Publisher, Receipt};
 
 /// Messages in flight beyond which an outbox has no room.
 const MAX_MESSAGES: usize = 1024;
@@ -17,12 +18,22 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Unconfirmed messages, each with a tag that comes back with its confirm. Whoever fills it asks
-/// [`Outbox::has_room`] before it takes in what may cause more messages.
+/// Unconfirmed messages, each with a tag that comes back with its confirm. They are published in
+/// the order in which they were pushed; one that the broker does not take comes again later.
+/// Whoever fills it asks [`Outbox::has_room`] before it takes in what may cause more messages.
 pub struct Outbox<T> {
     publisher: Arc<Publisher>,
+    waiting: VecDeque<(T, Message)>,
+    publishing: Option<BoxFuture<'static, Result<Published<T>, Error>>>,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<Sent<T>, Error>>>,
     bytes: usize,
+}
+
+/// A message that is published and not yet confirmed.
+struct Published<T> {
+    tag: T,
+    message: Message,
+    receipt: Receipt,
 }
 
 /// A message that is published and confirmed.
@@ -41,6 +52,8 @@ impl<T: Send + 'static> Outbox<T> {
     pub fn new(publisher: Arc<Publisher>) -> Self {
         Outbox {
             publisher,
+            waiting: VecDeque::new(),
+            publishing: None,
             in_flight: FuturesUnordered::new(),
             bytes: 0,
         }
@@ -48,29 +61,20 @@ impl<T: Send + 'static> Outbox<T> {
 
     /// Sends a message on its way; [`Outbox::next`] must be awaited for it to get on.
     pub fn push(&mut self, tag: T, message: Message) {
-        let bytes = message.body.len();
-        self.bytes += bytes;
-        let publisher = Arc::clone(&self.publisher);
-        self.in_flight.push(Box::pin(async move {
-            let retries = publisher.publish_until_taken(&message).await?;
-            Ok(Sent {
-                tag,
-                retries,
-                bytes,
-            })
-        }));
+        self.bytes += message.body.len();
+        self.waiting.push_back((tag, message));
     }
 
     /// Whether less is in flight than the bounds allow.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.in_flight.len() < MAX_MESSAGES && self.bytes < MAX_BYTES
+        self.waiting.len() + self.in_flight.len() < MAX_MESSAGES && self.bytes < MAX_BYTES
     }
 
     /// Whether nothing is in flight.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.in_flight.is_empty()
+        self.waiting.is_empty() && self.publishing.is_none() && self.in_flight.is_empty()
     }
 
     /// Waits for the next confirm; `None` when nothing is in flight. May be cancelled.
@@ -78,12 +82,80 @@ impl<T: Send + 'static> Outbox<T> {
     /// # Errors
     /// When the channel is gone, or the exchange does not exist.
     pub async fn next(&mut self) -> Option<Result<Sent<T>, Error>> {
-        let sent = self.in_flight.next().await?;
-        if let Ok(sent) = &sent {
-            self.bytes = self.bytes.saturating_sub(sent.bytes);
+        loop {
+            if self.publishing.is_none()
+                && let Some((tag, message)) = self.waiting.pop_front()
+            {
+                self.publishing =
+                    Some(Box::pin(publish(Arc::clone(&self.publisher), tag, message)));
+            }
+            let sent = match &mut self.publishing {
+                Some(publishing) => tokio::select! {
+                    biased;
+                    published = publishing => {
+                        self.publishing = None;
+                        match published {
+                            Ok(published) => {
+                                let publisher = Arc::clone(&self.publisher);
+                                self.in_flight.push(Box::pin(confirm(publisher, published)));
+                            }
+                            Err(error) => return Some(Err(error)),
+                        }
+                        continue;
+                    }
+                    Some(sent) = self.in_flight.next() => sent,
+                },
+                None => self.in_flight.next().await?,
+            };
+            if let Ok(sent) = &sent {
+                self.bytes = self.bytes.saturating_sub(sent.bytes);
+            }
+            return Some(sent);
         }
-        Some(sent)
     }
+}
+
+async fn publish<T>(
+    publisher: Arc<Publisher>,
+    tag: T,
+    message: Message,
+) -> Result<Published<T>, Error> {
+    let receipt = publisher.publish(&message).await?;
+    Ok(Published {
+        tag,
+        message,
+        receipt,
+    })
+}
+
+async fn confirm<T>(publisher: Arc<Publisher>, published: Published<T>) -> Result<Sent<T>, Error> {
+    let Published {
+        tag,
+        message,
+        receipt,
+    } = published;
+    let retries = match receipt.confirmed().await {
+        Err(error) if error.is_unpublished() => {
+            say_once(&message, &error);
+            tokio::time::sleep(FIRST_PAUSE).await;
+            1 + publisher.publish_until_taken(&message).await?
+        }
+        done => done.map(|()| 0)?,
+    };
+    Ok(Sent {
+        tag,
+        retries,
+        bytes: message.body.len(),
+    })
+}
+
+fn say_once(message: &Message, error: &Error) {
+    let Message {
+        exchange,
+        routing_key,
+        ..
+    } = message;
+    tracing::warn!(exchange, routing_key, %error, "publishing again until a queue takes it");
 }
 
 impl Publisher {
@@ -99,12 +171,7 @@ impl Publisher {
             match self.publish(message).await?.confirmed().await {
                 Err(error) if error.is_unpublished() => {
                     if retries == 0 {
-                        let Message {
-                            exchange,
-                            routing_key,
-                            ..
-                        } = message;
-                        tracing::warn!(exchange, routing_key, %error, "publishing again until a queue takes it");
+                        say_once(message, &error);
                     }
                     retries += 1;
                     tokio::time::sleep(pause).await;

@@ -225,7 +225,7 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
                 }
             }
         };
-        channel.close().await;
+        stream.end().await;
         self.drain(&mut outbox, shard).await?;
         Ok(left)
     }
@@ -318,6 +318,7 @@ struct Stream {
     channel: Channel,
     deliveries: Deliveries,
     name: String,
+    tag: String,
     unacknowledged: u16,
 }
 
@@ -336,6 +337,7 @@ impl Stream {
             channel: channel.clone(),
             deliveries,
             name,
+            tag,
             unacknowledged: 0,
         })
     }
@@ -345,6 +347,12 @@ impl Stream {
             .next()
             .await
             .unwrap_or_else(|| Err(Error::Cancelled(self.name.clone())))
+    }
+
+    /// The consumer goes before its channel: the broker else lists it for ever.
+    async fn end(self) {
+        let _ = self.channel.cancel(&self.tag).await;
+        self.channel.close().await;
     }
 
     async fn read(&mut self, tag: u64) -> Result<(), Error> {
