@@ -66,6 +66,10 @@ pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Erro
                 "{words} (broker {endpoint}; user, password and vhost are those of --amqp-url or \
                  ALDEBARAN_AMQP_URL)"
             )),
+            Error::Lost(words) if words.contains("native certificates") => Error::Denied(format!(
+                "{words}: this system has no certificates of its own, which TLS needs even with \
+                 --tls-ca: install the package ca-certificates"
+            )),
             error => error,
         }),
         Err(_) => Err(Error::Lost(format!("no answer within {CONNECT_TIMEOUT:?}"))),

@@ -1,0 +1,34 @@
+# make demo    the whole system on this machine, on a broker of its own
+# make test    everything that is checked: format, lints, docs, tests
+# make soak    faults under load, for long
+# make figures what a change of owner and an open book cost
+# make build   the programs, into target/release
+
+.PHONY: build demo figures soak test
+
+build:
+	cargo build --release --workspace
+
+demo:
+	@tests/packages.sh demo
+	@cargo build --release -p declare -p publisher -p auditor -p channel-boy -p demo
+	@target/release/demo
+
+test:
+	tests/packages.sh test
+	cargo fmt --all -- --check
+	cargo build --release --workspace
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
+	cargo test --release --workspace
+
+# The same as a test of `make test`, which it runs for a short while.
+soak: build
+	tests/packages.sh test
+	ALDEBARAN_SECONDS=$${ALDEBARAN_SECONDS:-60} ALDEBARAN_RATE=$${ALDEBARAN_RATE:-20000} \
+		cargo test --release -p tests --test faults -- --nocapture
+
+figures: build
+	tests/packages.sh test
+	target/release/figures
+	cargo run --release --quiet -p book --example memory

@@ -1,0 +1,41 @@
+//! A certificate authority of one's own and a server certificate for the loopback interface.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::error::Error;
+
+/// Writes `ca.pem`, `server.pem` and `server.key` (and the authority's key) into `folder`.
+pub(crate) fn write(folder: &Path) -> Result<(), Error> {
+    const NEW: &str = "req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 30";
+    openssl(
+        folder,
+        &format!("{NEW} -subj /CN=private-broker-ca -keyout ca.key -out ca.pem"),
+    )?;
+    openssl(
+        folder,
+        &format!(
+            "{NEW} -subj /CN=localhost -CA ca.pem -CAkey ca.key -keyout server.key -out server.pem \
+             -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+             -addext basicConstraints=critical,CA:FALSE"
+        ),
+    )
+}
+
+fn openssl(folder: &Path, arguments: &str) -> Result<(), Error> {
+    let failed = |reason: String| Error::Command {
+        command: "openssl".to_owned(),
+        reason,
+    };
+    let output = Command::new("openssl")
+        .args(arguments.split_whitespace())
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| failed(format!("{error}; install the package openssl")))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+}

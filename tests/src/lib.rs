@@ -1,0 +1,43 @@
+//! The harness: private brokers, the real programs, real sinks, and words to test them with.
+//!
+//! [`on_a_stage`] gives a test a vhost of its own on a broker that all tests of the run share,
+//! and a folder. On the [`Stage`] it declares the topology, starts programs as they are built
+//! (child processes that it can kill, pause and read the output of), publishes raw messages and
+//! takes what comes out. When a test fails, the end of what each program said is in the failure.
+//!
+//! The harness speaks AMQP by itself and shares no line with the crate `broker`: it is the
+//! witness. It waits for conditions with a deadline and never sleeps in hope. What it starts
+//! ends with it, even when it is killed: services through [`private_broker::Kept`], programs
+//! by the parent's death signal.
+
+mod alerts;
+mod amqp;
+mod brokers;
+mod mail;
+mod message;
+mod program;
+mod stage;
+mod token;
+mod trades;
+mod wait;
+mod webhook;
+
+pub use alerts::{fenced_alerts, same_alerts};
+pub use amqp::Amqp;
+pub use brokers::shared_broker;
+pub use mail::MailServer;
+pub use message::Message;
+pub use program::{Finished, Program, Start, binary};
+pub use stage::{Outcome, Stage, on_a_stage, on_a_stage_with_its_broker, on_each_release};
+pub use token::{InLine, purge};
+pub use trades::{purchase, request};
+pub use wait::{PATIENCE, until, within};
+pub use webhook::Webhook;
+
+use std::path::{Path, PathBuf};
+
+/// A file of the repository, by its path below the root.
+#[must_use]
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
