@@ -25,6 +25,9 @@ const PRUNE_AT_ONCE: usize = 1000;
 const PRUNES: usize = 10;
 /// Entries in doubt taken up for sending again in one tick.
 const RESEND_AT_ONCE: usize = 100;
+/// Nothing is deleted in the first hour: what has waited in the queue since before a long stop
+/// must still meet its entry.
+const PRUNE_FROM_TICK: u64 = 3600;
 /// Between the lines that -v shows, in ticks.
 const TALLY_TICKS: u64 = 10;
 /// How long attempts that were told to give up may take to record it.
@@ -137,6 +140,9 @@ async fn tidy(desk: &Desk, limits: Limits, tick: u64) -> Result<(), ledger::Erro
     let (open, in_doubt) = desk.count().await?;
     if tick % TALLY_TICKS == TALLY_TICKS - 1 {
         tracing::debug!(open, in_doubt_in_all = in_doubt, "so far: {}", desk.tally);
+    }
+    if tick < PRUNE_FROM_TICK {
+        return Ok(());
     }
     let before_ms = now_ms().saturating_sub(milliseconds(limits.keep));
     for _ in 0..PRUNES {

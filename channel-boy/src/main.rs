@@ -56,12 +56,13 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
 
-    /// Delivered and failed entries are kept this long; longer than any alert can come again
-    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = humantime::parse_duration)]
+    /// Delivered and failed entries are kept this long, at least 1h: longer than any alert can
+    /// come again, be it by a replay or out of a queue that nobody emptied
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = at_least_an_hour)]
     keep: Duration,
 
     /// Alerts taken from the queue before they are acknowledged
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     prefetch: u16,
 
     /// At a stop, deliveries under way may take this long
@@ -73,6 +74,14 @@ struct Args {
 
     #[command(flatten)]
     logs: LogArgs,
+}
+
+fn at_least_an_hour(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(keep) if keep >= Duration::from_secs(3600) => Ok(keep),
+        Ok(_) => Err("must be at least 1h".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn main() -> ExitCode {

@@ -40,7 +40,7 @@ pub(crate) async fn apply(
     };
     let result = tokio::select! {
         result = applier.all(&plan) => result,
-        () = stop.cancelled() => Err(anyhow!("go on after a signal")),
+        () = stop.cancelled() => Err(anyhow!("it was stopped by a signal")),
     };
     let counts = applier.counts;
     writeln!(std::io::stdout(), "{counts}").context("write the results to stdout")?;

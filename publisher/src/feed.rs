@@ -70,14 +70,33 @@ pub(crate) enum Item {
 /// What a feed says when asked for the next trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// It is in [`Feed::json`] and belongs to this shard.
-    Trade { shard: u32 },
+    /// It is in [`Feed::json`].
+    Trade(Given),
     /// Not before this time, in microseconds since the start.
     At(u64),
     /// When more lines have [`Feed::arrived`].
     Wait,
     /// There is none.
     End,
+}
+
+/// What is known of a trade that was given, besides its JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) shard: u32,
+    /// When it was due, in microseconds since the start.
+    pub(crate) due_us: u64,
+    /// Of a made-up purchase whose order is over-purchased.
+    pub(crate) over: Option<Over>,
+}
+
+/// A purchase of an order that is over-purchased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Over {
+    pub(crate) order_id: Uuid,
+    pub(crate) purchase_id: Uuid,
+    /// Whether it is the one that goes beyond the request, if all come in the order made.
+    pub(crate) tips: bool,
 }
 
 /// What comes out of the disorder.
@@ -111,9 +130,14 @@ impl Feed {
             self.state.next = Some((out, due_us));
             return Ok(Next::At(due_us));
         }
-        Ok(Next::Trade {
+        Ok(Next::Trade(Given {
             shard: self.give(&out, due_us),
-        })
+            due_us,
+            over: match &out.item {
+                Item::Made(made) => made.over(),
+                Item::Line(_) => None,
+            },
+        }))
     }
 
     /// Whether its time is over at `now_us`.
@@ -261,6 +285,17 @@ impl Feed {
     }
 }
 
+impl Made {
+    fn over(&self) -> Option<Over> {
+        let purchase_id = self.purchase_id.filter(|_| self.is_over)?;
+        Some(Over {
+            order_id: self.order_id,
+            purchase_id,
+            tips: self.tips,
+        })
+    }
+}
+
 fn name(names: &[String], index: u32) -> &str {
     names.get(index as usize).map_or("", String::as_str)
 }
@@ -286,7 +321,7 @@ mod tests {
         let mut lines = Vec::new();
         while lines.len() < most {
             match feed.next(u64::MAX - 1).unwrap() {
-                Next::Trade { shard } => {
+                Next::Trade(Given { shard, .. }) => {
                     let line = String::from_utf8(feed.json().to_vec()).unwrap();
                     let trade = trade::read(line.as_bytes()).unwrap();
                     assert_eq!(shard, shard_of(trade.order_id(), 4));

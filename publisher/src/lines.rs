@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::feed::{Feed, Next};
 use crate::observer::Observer;
 use crate::pump::sleep_until;
+use crate::watch::Watch;
 
 /// How many trades are written between looks at `stop` and at the clock.
 const BURST: usize = 4096;

@@ -5,6 +5,7 @@
 //! shown to the oracle (`expectation`); packed (`pump`) and sent until it is confirmed
 //! (`post`), or just written down (`lines`).
 
+mod bench;
 mod disorder;
 mod expectation;
 mod feed;
@@ -20,8 +21,10 @@ mod pump;
 mod quantity;
 mod ratio;
 mod recording;
+mod route;
 mod settings;
 mod summary;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -29,20 +32,27 @@ use std::process::ExitCode;
 use anyhow::Context;
 use program::Fault;
 use tokio_util::sync::CancellationToken;
-use topology::names as broker_names;
-use trade::pack::Limits;
 
 use crate::expectation::Expectation;
 use crate::feed::Feed;
 use crate::observer::Observer;
-use crate::options::{Options, To};
+use crate::options::{Command, Options};
 use crate::post::Post;
-use crate::pump::{Pump, Route};
+use crate::pump::Pump;
+use crate::route::Route;
 use crate::settings::Settings;
 use crate::summary::Summary;
+use crate::watch::Watch;
 
 fn main() -> ExitCode {
-    program::run(|options: &Options| &options.logs, publish)
+    program::run(|options: &Options| &options.logs, start)
+}
+
+async fn start(options: Options, stop: CancellationToken) -> Result<(), Fault> {
+    match &options.command {
+        Some(Command::Bench(wanted)) => bench::run(&options, wanted, &stop).await,
+        None => publish(options, stop).await,
+    }
 }
 
 async fn publish(options: Options, stop: CancellationToken) -> Result<(), Fault> {
@@ -63,11 +73,11 @@ async fn publish_to_broker(
     options: &Options,
     stop: &CancellationToken,
 ) -> Result<(), Fault> {
-    let route = route(options)?;
+    let route = Route::resolve(&options.destination, &options.topology)?;
     let endpoint = options.broker.endpoint()?;
     let mut feed = settings.feed(options, route.shards.unwrap_or(1))?;
     let window = options.destination.confirm_window as usize;
-    let Some(mut post) = Post::open(endpoint, window, remedy(&route), stop).await? else {
+    let Some(mut post) = Post::open(endpoint, window, route.remedy(), stop).await? else {
         return conclude(settings, options, feed, &observer(settings, options), None);
     };
     let mut observer = observer(settings, options);
@@ -96,39 +106,6 @@ fn observer(settings: &Settings, options: &Options) -> Observer {
     )
 }
 
-fn route(options: &Options) -> Result<Route, Fault> {
-    let destination = &options.destination;
-    let (exchange, shards, batch) = match destination.to {
-        To::FrontDoor => (broker_names::TRADE_DATA.to_owned(), None, 1),
-        To::Shards => {
-            let shards = options.topology.load()?.shards();
-            let shards = shards.map_err(|error| Fault::Usage(format!("cannot {error}")))?;
-            (broker_names::shards_exchange(shards), Some(shards), 128)
-        }
-    };
-    Ok(Route {
-        exchange,
-        shards,
-        limits: Limits {
-            trades: destination.batch.unwrap_or(batch) as usize,
-            bytes: destination.batch_bytes as usize,
-            linger_us: u64::try_from(destination.linger.as_micros()).unwrap_or(u64::MAX),
-        },
-    })
-}
-
-/// What to do when the exchange is not there.
-fn remedy(route: &Route) -> String {
-    let apply = "`declare apply` creates it";
-    match route.shards {
-        None => apply.to_owned(),
-        Some(shards) => format!(
-            "{apply}; if the topology was applied with another number of shards than {shards}, \
-             name it with --set shards=N"
-        ),
-    }
-}
-
 /// Writes the expected alerts and the summary.
 fn conclude(
     settings: &Settings,
@@ -149,7 +126,7 @@ fn conclude(
             trades,
             expected: expected.map(|(count, _)| count),
             messages,
-            pace: settings.pace,
+            pace: settings.pace.clone(),
             took,
             seed: options.recorded.file.is_none().then_some(settings.seed),
         };

@@ -21,6 +21,10 @@ pub(crate) struct Made {
     pub(crate) purchase_id: Option<Uuid>,
     /// Whether it is the last one of its order.
     pub(crate) is_last: bool,
+    /// Whether all purchases of its order come to more than the request.
+    pub(crate) is_over: bool,
+    /// Whether it is the purchase, in the order in which they are made, that goes beyond.
+    pub(crate) tips: bool,
 }
 
 /// Takes the open orders in rounds: in each, every open order gives its next trade, in random
@@ -42,6 +46,9 @@ struct Open {
     order: Order,
     /// Trades that it has given.
     given: usize,
+    /// Shares of the purchases given.
+    purchased: u64,
+    is_over: bool,
 }
 
 impl Mix {
@@ -64,7 +71,7 @@ impl Mix {
         self.open.retain(|open| !open.is_done());
         let room = self.most_open.saturating_sub(self.open.len());
         let new = self.orders.by_ref().take(room.min(self.opened_per_round));
-        self.open.extend(new.map(|order| Open { order, given: 0 }));
+        self.open.extend(new.map(Open::new));
         self.at = 0;
     }
 }
@@ -87,6 +94,16 @@ impl Iterator for Mix {
 }
 
 impl Open {
+    fn new(order: Order) -> Self {
+        let total: u64 = order.purchases.iter().map(|(_, shares)| shares).sum();
+        Self {
+            is_over: total > order.limit,
+            order,
+            given: 0,
+            purchased: 0,
+        }
+    }
+
     fn is_done(&self) -> bool {
         self.given > self.order.purchases.len()
     }
@@ -97,6 +114,8 @@ impl Open {
             .checked_sub(1)
             .and_then(|index| self.order.purchases.get(index));
         self.given += 1;
+        let before = self.purchased;
+        self.purchased += purchase.map_or(0, |(_, shares)| *shares);
         Made {
             order_id: self.order.id,
             client: self.order.client,
@@ -104,6 +123,8 @@ impl Open {
             shares: purchase.map_or(self.order.limit, |(_, shares)| *shares),
             purchase_id: purchase.map(|(id, _)| *id),
             is_last: self.is_done(),
+            is_over: self.is_over,
+            tips: before <= self.order.limit && self.purchased > self.order.limit,
         }
     }
 }
@@ -164,6 +185,37 @@ mod tests {
             mixed += usize::from(last - first > 100);
         }
         assert!(mixed > 1900, "{mixed} of 2000 orders are mixed with others");
+    }
+
+    #[test]
+    fn one_purchase_tips_an_over_purchased_order() {
+        let orders = Orders::new(OrderSettings {
+            seed: 7,
+            amount: Amount::Orders(500),
+            purchases: 4,
+            over_purchased: "10%".parse().ok(),
+            clients: 1,
+            stocks: 1,
+        });
+        let (mut tipped, mut over) = (BTreeMap::new(), BTreeMap::new());
+        let mut bought = BTreeMap::<_, (u64, u64)>::new();
+        for made in Mix::new(orders, 7, 50, 4) {
+            let (limit, purchased) = bought.entry(made.order_id).or_default();
+            match made.purchase_id {
+                None => *limit = made.shares,
+                Some(_) => *purchased += made.shares,
+            }
+            let is_first_beyond = *purchased > *limit && !tipped.contains_key(&made.order_id);
+            assert_eq!(made.tips, is_first_beyond);
+            if made.tips {
+                tipped.insert(made.order_id, made.purchase_id);
+            }
+            if made.is_over {
+                over.insert(made.order_id, ());
+            }
+        }
+        assert_eq!(over.len(), 50);
+        assert!(tipped.keys().eq(over.keys()));
     }
 
     #[test]

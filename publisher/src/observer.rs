@@ -4,10 +4,12 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::ops::ControlFlow;
 
+use broker::Message;
 use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
 use tokio::time::Instant;
 
-use crate::feed::Counts;
+use crate::feed::{Counts, Given};
+use crate::watch::Watch;
 
 /// How often the bar moves.
 const DRAW_EVERY_US: u64 = 100_000;
@@ -37,26 +39,36 @@ impl Observer {
         }
     }
 
-    pub(crate) fn start(&self) -> Instant {
+    /// The run is over: the bar goes away.
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch for Observer {
+    type Tag = ();
+    type Stub = ();
+
+    fn start(&self) -> Instant {
         self.start
     }
 
-    /// Microseconds since the start.
-    pub(crate) fn now_us(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
+    fn tag(&mut self, _given: &Given, _now_us: u64) {}
 
-    /// A trade is on its way. Breaks when nobody reads what is printed any more.
-    pub(crate) fn trade(&mut self, json: &[u8]) -> ControlFlow<()> {
+    /// Breaks when nobody reads what is printed any more.
+    fn trade(&mut self, json: &[u8]) -> ControlFlow<()> {
         match &mut self.printed {
             Some(out) => judged(out.write_all(json).and_then(|()| out.write_all(b"\n"))),
             None => ControlFlow::Continue(()),
         }
     }
 
-    /// There is a moment to show what was done. Breaks when nobody reads what is printed any
-    /// more.
-    pub(crate) fn pause(&mut self, counts: Counts, now_us: u64) -> ControlFlow<()> {
+    fn message(&mut self, _message: &mut Message, _tags: Vec<()>) {}
+
+    fn confirmed(&mut self, (): ()) {}
+
+    /// Breaks when nobody reads what is printed any more.
+    fn pause(&mut self, counts: Counts, now_us: u64) -> ControlFlow<()> {
         if now_us >= self.drawn_us + DRAW_EVERY_US {
             self.drawn_us = now_us;
             self.bar.set_position(counts.trades - counts.repeats);
@@ -65,11 +77,6 @@ impl Observer {
             Some(out) => judged(out.flush()),
             None => ControlFlow::Continue(()),
         }
-    }
-
-    /// The run is over: the bar goes away.
-    pub(crate) fn end(&self) {
-        self.bar.finish_and_clear();
     }
 }
 

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use program::{BrokerArgs, LogArgs, TopologyArgs};
 
+use crate::bench::options::BenchOptions;
 use crate::names::Names;
 use crate::quantity;
 use crate::ratio::Ratio;
@@ -15,8 +16,16 @@ use crate::ratio::Ratio;
 /// Without options, one order a second: a purchase request for 50 to 100 shares and four
 /// purchases, each printed as JSON and published to the front door, Aldebaran.Trade_Data.
 #[derive(Debug, Parser)]
-#[command(name = "publisher", version, after_help = AFTER_HELP)]
+#[command(
+    name = "publisher",
+    version,
+    after_help = AFTER_HELP,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) amount: AmountOptions,
     #[command(flatten)]
@@ -37,6 +46,19 @@ pub(crate) struct Options {
     pub(crate) logs: LogArgs,
 }
 
+/// What else it can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measures rate and latency from the moment each trade was due to its alert, and accounts
+    /// for every alert
+    ///
+    /// Publishes made-up trades by a schedule that no delay moves, receives the alerts from the
+    /// queue of a channel, and compares them with what the trades must raise. Nothing is
+    /// sampled. The queue is emptied first, and meanwhile nobody else may read it or publish
+    /// trades.
+    Bench(Box<BenchOptions>),
+}
+
 const AFTER_HELP: &str = "\
 Examples:
   publisher                                         an order a second, until Ctrl-C
@@ -45,6 +67,7 @@ Examples:
   publisher --trades 1M --seed 7 --output trades.jsonl --expect expected.jsonl
   publisher --file trades.jsonl --speed 10x
   zcat trades.jsonl.gz | publisher --file -
+  publisher bench --rate 250k --time 30s --fail-above p99=5ms
 
 Exit codes: 0 all trades are confirmed (also when it was stopped by SIGTERM or Ctrl-C);
 1 it failed, or stopped with trades unconfirmed; 2 wrong usage or a wrong file.";

@@ -1,8 +1,10 @@
 //! When each trade is due.
 
+use crate::bench::plan::Plan;
+
 /// The schedule of a run: open-loop, fixed before the first trade is sent. Nothing is sent
 /// before it is due, and no delay moves what is due later.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Pace {
     /// Everything at once: as fast as it is taken.
     Max,
@@ -10,6 +12,8 @@ pub(crate) enum Pace {
     Even { per_second: f64, group: u64 },
     /// As recorded, this many times as fast.
     Recorded { multiple: f64 },
+    /// As planned, phase by phase.
+    Planned(Plan),
 }
 
 /// Says when trades are due, in microseconds since the start.
@@ -40,19 +44,20 @@ impl Schedule {
         clippy::cast_sign_loss
     )]
     pub(crate) fn next_due_us(&mut self, recorded_us: Option<i64>) -> u64 {
-        match self.pace {
+        match &self.pace {
             Pace::Max => {}
-            Pace::Even { per_second, group } => {
+            &Pace::Even { per_second, group } => {
                 let before = self.given - self.given % group;
                 self.latest_due_us = (before as f64 * 1e6 / per_second) as u64;
             }
-            Pace::Recorded { multiple } => {
+            &Pace::Recorded { multiple } => {
                 if let Some(time_us) = recorded_us {
                     let first_us = *self.first_us.get_or_insert(time_us);
                     let passed_us = time_us.saturating_sub(first_us).max(0) as f64 / multiple;
                     self.latest_due_us = self.latest_due_us.max(passed_us as u64);
                 }
             }
+            Pace::Planned(plan) => self.latest_due_us = plan.due_us(self.given),
         }
         self.given += 1;
         self.latest_due_us

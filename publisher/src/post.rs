@@ -19,13 +19,15 @@ const CONNECTION: &str = "publisher";
 
 /// Keeps every message until the broker has confirmed it, and sends it again if the
 /// connection is lost or no queue takes it. So a message may be sent twice and none is lost.
-pub(crate) struct Post {
+pub(crate) struct Post<T> {
     endpoint: Endpoint,
     window: usize,
     /// What to say when the exchange does not exist.
     remedy: String,
     link: Link,
-    unconfirmed: BTreeMap<u64, Letter>,
+    unconfirmed: BTreeMap<u64, Letter<T>>,
+    /// The stubs of messages that are confirmed.
+    landed: Vec<T>,
     flying: FuturesUnordered<BoxFuture<'static, Flight>>,
     counts: Counts,
     has_said_unpublished: bool,
@@ -38,8 +40,10 @@ struct Link {
 }
 
 /// A message, and how often it was not taken.
-struct Letter {
+struct Letter<T> {
     message: Arc<Message>,
+    /// Given back with the confirm.
+    stub: T,
     refusals: u32,
 }
 
@@ -59,7 +63,7 @@ pub(crate) struct Counts {
     pub(crate) resent: u64,
 }
 
-impl Post {
+impl<T> Post<T> {
     /// Waits for the broker and connects. `None` when `stop` was cancelled first.
     pub(crate) async fn open(
         endpoint: Endpoint,
@@ -73,6 +77,7 @@ impl Post {
             remedy,
             link,
             unconfirmed: BTreeMap::new(),
+            landed: Vec::new(),
             flying: FuturesUnordered::new(),
             counts: Counts::default(),
             has_said_unpublished: false,
@@ -98,16 +103,23 @@ impl Post {
         self.counts
     }
 
-    /// Sends a message. It leaves with the next call of [`Post::progress`].
-    pub(crate) fn send(&mut self, message: Message) {
+    /// Sends a message. It leaves with the next call of [`Post::progress`]; its stub comes back
+    /// by [`Post::landed`] when it is confirmed.
+    pub(crate) fn send(&mut self, message: Message, stub: T) {
         let number = self.counts.messages;
         self.counts.messages += 1;
         let letter = Letter {
             message: Arc::new(message),
+            stub,
             refusals: 0,
         };
         self.fly(number, &letter);
         self.unconfirmed.insert(number, letter);
+    }
+
+    /// The stubs of the messages confirmed since it was last asked.
+    pub(crate) fn landed(&mut self) -> impl Iterator<Item = T> {
+        self.landed.drain(..)
     }
 
     /// Waits for news of the messages sent, forever if there are none. Cancelled, it loses
@@ -116,10 +128,10 @@ impl Post {
         let Some(flight) = self.flying.next().await else {
             return std::future::pending().await;
         };
-        let mut lost = self.landed(flight)?;
+        let mut lost = self.land(flight)?;
         // Others may have landed meanwhile: the news of a connection comes in heaps.
         while let Some(Some(flight)) = self.flying.next().now_or_never() {
-            lost |= self.landed(flight)?;
+            lost |= self.land(flight)?;
         }
         Ok(if lost { Progress::Lost } else { Progress::Made })
     }
@@ -152,7 +164,7 @@ impl Post {
         self.link.connection.close().await;
     }
 
-    fn fly(&self, number: u64, letter: &Letter) {
+    fn fly(&self, number: u64, letter: &Letter<T>) {
         let publisher = Arc::clone(&self.link.publisher);
         let message = Arc::clone(&letter.message);
         let pause = match letter.refusals {
@@ -175,10 +187,12 @@ impl Post {
     }
 
     /// Takes the outcome of a flight; gives whether the connection is lost.
-    fn landed(&mut self, flight: Flight) -> Result<bool, Fault> {
+    fn land(&mut self, flight: Flight) -> Result<bool, Fault> {
         match flight.outcome {
             Ok(()) => {
-                self.unconfirmed.remove(&flight.number);
+                if let Some(letter) = self.unconfirmed.remove(&flight.number) {
+                    self.landed.push(letter.stub);
+                }
                 self.counts.confirmed += 1;
                 Ok(false)
             }

@@ -1,32 +1,25 @@
 //! From the feed to the broker: packs what is due and sends it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use broker::{Header, Message};
 use program::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use trade::pack::{Limits, Packed, Packer};
-use trade::{NDJSON, TIME_HEADER};
+use trade::pack::{Packed, Packer};
 
 use crate::feed::{Feed, Next};
-use crate::observer::Observer;
 use crate::post::{Post, Progress};
+use crate::route::Route;
+use crate::watch::Watch;
 
 /// How long a stopped publisher waits for confirms.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a pump waits before it asks a watch for room again.
+const ROOM_AGAIN_US: u64 = 1000;
+
 /// How many trades are sent before the confirms are looked at.
 const BURST: usize = 512;
-
-/// Where messages go.
-#[derive(Debug, Clone)]
-pub(crate) struct Route {
-    pub(crate) exchange: String,
-    /// Each shard has its routing key; the front door has none, and one shard.
-    pub(crate) shards: Option<u32>,
-    pub(crate) limits: Limits,
-}
 
 /// Why the pump waits.
 #[derive(Debug, Clone, Copy)]
@@ -40,27 +33,27 @@ enum Waiting {
 }
 
 /// Takes trades from a feed and sends them by a post.
-pub(crate) struct Pump<'a> {
+pub(crate) struct Pump<'a, W: Watch> {
     feed: &'a mut Feed,
-    post: &'a mut Post,
+    post: &'a mut Post<W::Stub>,
     route: &'a Route,
-    packer: Packer<()>,
-    observer: &'a mut Observer,
+    packer: Packer<W::Tag>,
+    watch: &'a mut W,
 }
 
-impl<'a> Pump<'a> {
+impl<'a, W: Watch> Pump<'a, W> {
     pub(crate) fn new(
         feed: &'a mut Feed,
-        post: &'a mut Post,
+        post: &'a mut Post<W::Stub>,
         route: &'a Route,
-        observer: &'a mut Observer,
+        watch: &'a mut W,
     ) -> Self {
         Self {
             packer: Packer::new(route.shards.unwrap_or(1), route.limits),
             feed,
             post,
             route,
-            observer,
+            watch,
         }
     }
 
@@ -70,12 +63,14 @@ impl<'a> Pump<'a> {
         let give_up = deadline_after(stop);
         self.send(stop, &give_up).await?;
         while let Some(packed) = self.packer.pop_any() {
-            self.post.send(self.route.message(packed));
+            self.post(packed);
         }
         while !self.post.is_done() {
             tokio::select! {
                 progress = self.post.progress() => {
-                    if progress? == Progress::Lost && !self.post.reconnect(&give_up).await? {
+                    if self.landed(progress?) == Progress::Lost
+                        && !self.post.reconnect(&give_up).await?
+                    {
                         break;
                     }
                 }
@@ -91,7 +86,7 @@ impl<'a> Pump<'a> {
         stop: &CancellationToken,
         give_up: &CancellationToken,
     ) -> Result<(), Fault> {
-        let start = self.observer.start();
+        let start = self.watch.start();
         while let Some(waiting) = self.fill()? {
             let (until_us, for_lines) = match waiting {
                 Waiting::Not => (Some(0), false),
@@ -102,7 +97,9 @@ impl<'a> Pump<'a> {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 progress = self.post.progress() => {
-                    if progress? == Progress::Lost && !self.post.reconnect(give_up).await? {
+                    if self.landed(progress?) == Progress::Lost
+                        && !self.post.reconnect(give_up).await?
+                    {
                         return Ok(());
                     }
                 }
@@ -116,22 +113,25 @@ impl<'a> Pump<'a> {
     /// Takes what is due and sends the messages that this fills, and those that have lingered
     /// long enough. `None` when the feed has ended.
     fn fill(&mut self) -> Result<Option<Waiting>, Fault> {
-        let now_us = self.observer.now_us();
+        let now_us = self.watch.now_us();
         if self.feed.is_over(now_us) {
             return Ok(None);
         }
         let mut next = None;
         for _ in 0..BURST {
-            if !self.post.has_room() {
+            if !self.has_room() {
                 break;
             }
             match self.feed.next(now_us)? {
-                Next::Trade { shard } => {
+                Next::Trade(given) => {
+                    let tag = self.watch.tag(&given, now_us);
                     let trade = self.feed.json();
-                    if let Some(packed) = self.packer.push(shard, trade, (), now_us) {
-                        self.post.send(self.route.message(packed));
+                    let packed = self.packer.push(given.shard, trade, tag, now_us);
+                    let shown = self.watch.trade(trade);
+                    if let Some(packed) = packed {
+                        self.post(packed);
                     }
-                    if self.observer.trade(trade).is_break() {
+                    if shown.is_break() {
                         return Ok(None);
                     }
                 }
@@ -141,19 +141,36 @@ impl<'a> Pump<'a> {
                 }
             }
         }
-        while self.post.has_room()
+        while self.has_room()
             && let Some(packed) = self.packer.pop_due(now_us)
         {
-            self.post.send(self.route.message(packed));
+            self.post(packed);
         }
-        if self.observer.pause(self.feed.counts(), now_us).is_break() {
+        if self.watch.pause(self.feed.counts(), now_us).is_break() {
             return Ok(None);
         }
-        Ok(self.waiting(next))
+        Ok(self.waiting(next, now_us))
+    }
+
+    fn has_room(&self) -> bool {
+        self.post.has_room() && self.watch.has_room()
+    }
+
+    fn post(&mut self, packed: Packed<W::Tag>) {
+        let mut message = self.route.message(packed.shard, packed.body);
+        let stub = self.watch.message(&mut message, packed.tags);
+        self.post.send(message, stub);
+    }
+
+    fn landed(&mut self, progress: Progress) -> Progress {
+        for stub in self.post.landed() {
+            self.watch.confirmed(stub);
+        }
+        progress
     }
 
     /// What to wait for when the feed said this last; `None` when it has ended.
-    fn waiting(&self, next: Option<Next>) -> Option<Waiting> {
+    fn waiting(&self, next: Option<Next>, now_us: u64) -> Option<Waiting> {
         let end_us = self.feed.until_us;
         let linger_us = self.packer.next_due_us();
         let first = |times: [Option<u64>; 3]| times.into_iter().flatten().min();
@@ -161,11 +178,15 @@ impl<'a> Pump<'a> {
             Some(Next::End) => None,
             // Without room only confirms can help.
             _ if !self.post.has_room() => Some(Waiting::Until(end_us)),
+            _ if !self.watch.has_room() => {
+                let again_us = now_us + ROOM_AGAIN_US;
+                Some(Waiting::Until(first([Some(again_us), end_us, None])))
+            }
             Some(Next::At(due_us)) => {
                 Some(Waiting::Until(first([Some(due_us), linger_us, end_us])))
             }
             Some(Next::Wait) => Some(Waiting::Lines(first([linger_us, end_us, None]))),
-            Some(Next::Trade { .. }) | None => Some(Waiting::Not),
+            Some(Next::Trade(_)) | None => Some(Waiting::Not),
         }
     }
 }
@@ -190,29 +211,4 @@ fn deadline_after(stop: &CancellationToken) -> CancellationToken {
         }
     });
     deadline
-}
-
-impl Route {
-    fn message(&self, packed: Packed<()>) -> Message {
-        Message {
-            exchange: self.exchange.clone(),
-            routing_key: match self.shards {
-                Some(_) => packed.shard.to_string(),
-                None => String::new(),
-            },
-            body: packed.body.into(),
-            content_type: Some(NDJSON),
-            message_id: None,
-            headers: vec![(TIME_HEADER, Header::Int(epoch_us()))],
-        }
-    }
-}
-
-/// The time of day, in microseconds since the epoch.
-fn epoch_us() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|passed| i64::try_from(passed.as_micros()).ok())
-        .unwrap_or_default()
 }

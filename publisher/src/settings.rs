@@ -18,8 +18,8 @@ use crate::recording::Recording;
 
 /// The most that an order may be spread over if the user does not say otherwise: in trades
 /// and in seconds, so that it lies within any sensible TTL.
-const MOST_OPEN: u64 = 1000;
-const MOST_SPREAD_S: f64 = 5.0;
+pub(crate) const MOST_OPEN: u64 = 1000;
+pub(crate) const MOST_SPREAD_S: f64 = 5.0;
 
 /// How much later than its duration a run at a rate may end if the broker cannot keep up.
 const GRACE: Duration = Duration::from_secs(1);
@@ -83,7 +83,7 @@ impl Settings {
             },
             (None, None) => Pace::Max,
         };
-        let most_spread = most_spread(pace);
+        let most_spread = most_spread(&pace);
         Ok(Self {
             seed: match options.trades.seed {
                 Some(seed) => seed,
@@ -135,7 +135,7 @@ impl Settings {
                 duplicate: options.disorder.duplicate,
                 repeat_within: usize::try_from(self.repeat_within).unwrap_or(usize::MAX),
             }),
-            schedule: Schedule::new(self.pace),
+            schedule: Schedule::new(self.pace.clone()),
             time_from_us: options.output.time_from.map(|time_from| time_from.0),
             until_us: self
                 .until
@@ -194,10 +194,10 @@ fn amount(options: &Options, rate: Option<f64>) -> Amount {
 
 /// How many trades are sent within [`MOST_SPREAD_S`].
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn most_spread(pace: Pace) -> u64 {
+fn most_spread(pace: &Pace) -> u64 {
     match pace {
         Pace::Even { per_second, .. } => (per_second * MOST_SPREAD_S) as u64,
-        Pace::Max | Pace::Recorded { .. } => u64::MAX,
+        Pace::Max | Pace::Recorded { .. } | Pace::Planned(_) => u64::MAX,
     }
 }
 

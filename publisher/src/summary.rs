@@ -51,7 +51,7 @@ impl fmt::Display for Summary {
             )?;
         }
         write!(out, "\nrate            ")?;
-        if let Pace::Even { per_second, .. } = self.pace {
+        if let Pace::Even { per_second, .. } = &self.pace {
             write!(out, "{per_second} trades/s asked, ")?;
         }
         let seconds = self.took.as_secs_f64();
@@ -71,7 +71,7 @@ impl fmt::Display for Summary {
 }
 
 /// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

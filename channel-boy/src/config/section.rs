@@ -181,7 +181,15 @@ impl<'a> Section<'a> {
             (Some(variable), _) => match std::env::var(variable) {
                 Ok(text) => (by_env, text),
                 Err(_) => {
-                    self.problem(&by_env, &format!("names {variable:?}, which is not set"));
+                    // What is no variable's name may be the secret itself, put in the wrong place.
+                    let fault = if is_variable_name(variable) {
+                        format!("names {variable:?}, which is not set (or is no text)")
+                    } else {
+                        "must be the name of a variable of the environment, such as \
+                         ALDEBARAN_PASSWORD, and not the secret itself"
+                            .to_owned()
+                    };
+                    self.problem(&by_env, &fault);
                     return None;
                 }
             },
@@ -231,4 +239,12 @@ impl<'a> Section<'a> {
             }
         }
     }
+}
+/// Whether it is written as names of variables are: capitals, digits and underscores.
+fn is_variable_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes
+        .next()
+        .is_some_and(|first| first == b'_' || first.is_ascii_uppercase())
+        && bytes.all(|byte| byte == b'_' || byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }

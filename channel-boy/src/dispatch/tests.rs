@@ -280,7 +280,7 @@ async fn old_entries_are_deleted_unless_they_are_in_doubt() {
     let second = samples::alert("2").alert_id.to_string();
     let deadline = Instant::now() + Duration::from_secs(20);
     while !stage.desk.ledger.look(&second).await.unwrap().is_empty() {
-        tidy(&stage.desk, keep, 0).await.unwrap();
+        tidy(&stage.desk, keep, PRUNE_FROM_TICK).await.unwrap();
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

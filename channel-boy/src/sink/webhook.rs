@@ -101,6 +101,9 @@ fn client(section: &mut Section<'_>, ca: Option<&str>, timeout: Duration) -> Opt
         .user_agent(concat!("aldebaran-channel-boy/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none()) // a POST goes where it was told to go
         .no_proxy()
+        // Alerts are rare: a connection that was kept would as a rule be one that the receiver
+        // is closing, and what is lost on it would be in doubt.
+        .pool_max_idle_per_host(0)
         .connect_timeout(timeout)
         .timeout(timeout.saturating_mul(2));
     if let Some(pem) = ca {

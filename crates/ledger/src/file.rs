@@ -150,6 +150,10 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
             what,
         })
     };
+    // Looked at before it is opened: to open a pipe would wait for its other end.
+    if std::fs::metadata(path).is_ok_and(|data| !data.is_file()) {
+        return foreign("it is not a regular file");
+    }
     let mut head = Vec::new();
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -160,9 +164,6 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
             });
         }
         Ok(file) => {
-            if !file.metadata().is_ok_and(|data| data.is_file()) {
-                return foreign("it is not a regular file");
-            }
             let _ = file.take(100).read_to_end(&mut head);
         }
     }

@@ -69,7 +69,8 @@ impl Store {
              SET state = 'claimed', due_ms = ?1, fence = fence + 1, updated_ms = ?2
              WHERE seq IN (
                SELECT seq FROM delivery
-               WHERE channel = ?3 AND state IN ('pending', 'retry_at') AND due_ms <= ?2
+               WHERE channel = ?3 AND state IN ('pending', 'retry_at')
+                 AND (due_ms <= ?2 OR state = 'pending')
                ORDER BY due_ms, seq LIMIT ?4)
              RETURNING seq, fence, alert, recipient, payload, attempts, created_ms, first_try_ms",
         )?;

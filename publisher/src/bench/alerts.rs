@@ -1,0 +1,132 @@
+//! Receives the alerts of a run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use broker::{Channel, Connection, Deliveries, Endpoint, Error};
+use futures::StreamExt;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use trade::Alert;
+
+use crate::bench::clock::Clock;
+use crate::bench::progress::Progress;
+use crate::route::epoch_us;
+
+/// Alerts that are received and not acknowledged: a queue with fewer makes the broker wait.
+const PREFETCH: u16 = 2000;
+
+/// Alerts are acknowledged when there are so many of them, or after this time.
+const ACK_EVERY: u64 = 64;
+const ACK_AFTER: Duration = Duration::from_millis(100);
+
+/// How long the broker may take to hand out an alert that lies in the queue.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const TAG: &str = "publisher bench";
+
+/// The consumer of a channel's queue, on a connection of its own.
+pub(crate) struct Alerts {
+    queue: String,
+    channel: Channel,
+    deliveries: Deliveries,
+    // It closes when it is dropped.
+    _connection: Connection,
+}
+
+impl Alerts {
+    /// Begins to consume a queue, and empties it first.
+    pub(crate) async fn open(endpoint: &Endpoint, queue: &str) -> Result<Self> {
+        let connection = broker::connect(endpoint, TAG).await?;
+        let channel = connection.channel().await?;
+        let status = channel
+            .queue_status(queue)
+            .await
+            .with_context(|| format!("receive alerts from {queue}"))?;
+        if status.consumers > 0 {
+            bail!(
+                "receive alerts from {queue}: somebody else does, and would take some of them; \
+                 stop its channel-boy, or name another queue with --alert-queue"
+            );
+        }
+        let deliveries = channel.consume(queue, TAG, PREFETCH, None).await?;
+        let mut alerts = Self {
+            queue: queue.to_owned(),
+            channel,
+            deliveries,
+            _connection: connection,
+        };
+        alerts.remove(status.messages).await?;
+        Ok(alerts)
+    }
+
+    /// Takes out what lies in the queue from before.
+    async fn remove(&mut self, messages: u32) -> Result<()> {
+        for number in 1..=messages {
+            let Ok(delivery) = timeout(PATIENCE, self.next()).await else {
+                bail!("empty {}: the broker hands out nothing", self.queue);
+            };
+            let tag = delivery?.tag();
+            if number == messages || u64::from(number) % ACK_EVERY == 0 {
+                self.channel.ack(tag, true).await?;
+            }
+        }
+        if messages > 0 {
+            tracing::warn!(
+                queue = self.queue,
+                "took {messages} earlier alerts out of the queue"
+            );
+        }
+        Ok(())
+    }
+
+    /// Receives alerts until `stop` is cancelled.
+    pub(crate) async fn receive(
+        mut self,
+        clock: Clock,
+        progress: Arc<Progress>,
+        stop: CancellationToken,
+    ) -> Result<(), Error> {
+        let mut tick = interval(ACK_AFTER);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut newest, mut acknowledged) = (0, 0);
+        loop {
+            tokio::select! {
+                biased;
+                delivery = self.next() => {
+                    let delivery = delivery?;
+                    newest = delivery.tag();
+                    match Alert::from_json(delivery.body()) {
+                        Ok(alert) => progress.received().take(&alert, &clock, epoch_us()),
+                        Err(error) => tracing::warn!(queue = self.queue, %error, "no alert"),
+                    }
+                    if newest - acknowledged < ACK_EVERY {
+                        continue;
+                    }
+                }
+                _ = tick.tick() => {}
+                () = stop.cancelled() => {
+                    if newest > acknowledged {
+                        self.channel.ack(newest, true).await?;
+                    }
+                    self.channel.close().await;
+                    return Ok(());
+                }
+            }
+            if newest > acknowledged {
+                acknowledged = newest;
+                self.channel.ack(newest, true).await?;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<broker::Delivery, Error> {
+        self.deliveries.next().await.unwrap_or_else(|| {
+            Err(Error::Lost(format!(
+                "the consumer of {} was cancelled",
+                self.queue
+            )))
+        })
+    }
+}
