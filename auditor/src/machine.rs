@@ -310,6 +310,18 @@ mod tests {
     }
 
     #[test]
+    fn an_idle_shard_keeps_its_books_and_the_next_message_ends_them_first() {
+        let mut machine = machine();
+        let lines: Vec<_> = CHALLENGE.trim().lines().collect();
+        assert!(apply(&mut machine, 7, 50, lines[0]).is_empty());
+        assert!(apply(&mut machine, 8, 60, lines[1]).is_empty());
+        // Nothing comes for an hour; then what would tip the order, were its book still open.
+        assert_eq!(machine.oldest_needed().map(|needed| needed.offset), Some(7));
+        assert!(apply(&mut machine, 9, 3_600_000_060, lines[2]).is_empty());
+        assert_eq!(machine.oldest_needed().map(|needed| needed.offset), Some(9));
+    }
+
+    #[test]
     fn an_orphan_is_said_when_its_book_ends() {
         let mut machine = machine();
         let purchase = CHALLENGE.lines().nth(2).unwrap();
