@@ -66,8 +66,13 @@ impl Counts {
         *count += 1;
     }
 
+    /// Those that are as the file wants them, as far as AMQP tells.
     pub(crate) fn done(&self) -> usize {
         self.created + self.already_there + self.bound
+    }
+
+    fn all(&self) -> usize {
+        self.done() + self.conflicts + self.failed + self.skipped
     }
 }
 
@@ -76,7 +81,7 @@ impl std::fmt::Display for Counts {
         write!(
             out,
             "{} objects: {} created, {} already there, {} bound",
-            self.done(),
+            self.all(),
             self.created,
             self.already_there,
             self.bound
