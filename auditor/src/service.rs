@@ -46,7 +46,7 @@ pub(crate) async fn audit(flags: &Flags, stop: CancellationToken) -> Result<(), 
         move |shard| OverPurchase::new(shard, shards, settings.clone(), Arc::clone(&tally))
     };
     let router = Router {
-        endpoint: endpoint.clone(),
+        host: endpoint.clone(),
         name: name.clone(),
         shards,
         tally: Arc::clone(&tally),

@@ -8,6 +8,7 @@ mod consumer;
 mod declare;
 mod endpoint;
 mod error;
+mod link;
 mod outbox;
 mod publisher;
 mod server;
@@ -20,7 +21,8 @@ pub use declare::{
 };
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::Error;
-pub use outbox::{Outbox, Sent};
+pub use link::{Delivered, Host, Lane, Link, Publish};
+pub use outbox::{Outbox, Sent, publish_until_taken};
 pub use publisher::{Header, Message, Publisher, Receipt};
 pub use server::{Server, server};
 pub use session::{Proven, hold_sessions};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use broker::{Connection, Error};
+use broker::{Delivered, Error, Lane, Link};
 use futures::StreamExt;
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// How often the roster is counted.
@@ -52,7 +52,7 @@ const RELUCTANCE: Duration = Duration::from_secs(60);
 pub(crate) async fn keep(
     queue: &str,
     name: &str,
-    connection: &Connection,
+    connection: &impl Link,
     seats: &[Arc<Seat>],
     stop: &CancellationToken,
 ) -> Result<(), Error> {
