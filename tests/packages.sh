@@ -3,12 +3,16 @@
 #
 # usage: tests/packages.sh demo    what `make demo` needs
 #        tests/packages.sh test    what `make test` needs: more clients, more tools
+#        tests/packages.sh bench   what `make bench` needs: a place for the peers
 set -eu
 
-packages='python3 python3-aiosmtpd'
+case $1 in
+demo) packages='python3 python3-aiosmtpd' ;;
+bench) packages='python3 python3-venv util-linux' ;;
+*) packages='python3 python3-aiosmtpd amqp-tools python3-pika debootstrap openssl ca-certificates' ;;
+esac
 # An existing broker needs no broker of ours.
 [ "$1" = demo ] && [ -n "${ALDEBARAN_AMQP_URL:-}" ] || packages="$packages rabbitmq-server"
-[ "$1" = demo ] || packages="$packages amqp-tools python3-pika debootstrap openssl ca-certificates"
 command -v cc >/dev/null || packages="$packages gcc libc6-dev"
 
 missing=
