@@ -137,10 +137,11 @@ impl Scale {
         }
         match (case.subject, case.at) {
             (Subject::Pipeline, 250_000) => 60,
-            (Subject::Limit, 250_000) | (Subject::Limit | Subject::Pipeline, HIGH_RATE) => 15,
+            (Subject::Limit, 250_000) | (Subject::Pipeline, HIGH_RATE) => 15,
             (Subject::Limit, 50_000 | 100_000) => 6,
             (Subject::Limit | Subject::Pipeline, _) => 10,
-            _ => 6,
+            (Subject::RawPublish | Subject::RawRead, _) => 4,
+            _ => 5,
         }
     }
 

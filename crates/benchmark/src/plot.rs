@@ -13,9 +13,7 @@ const TOP: f64 = 48.0;
 const BOTTOM: f64 = 56.0;
 
 /// Told apart also by those who see few colours (Okabe and Ito).
-const COLOURS: [&str; 6] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9",
-];
+const COLOURS: [&str; 3] = ["#0072b2", "#d55e00", "#009e73"];
 
 /// A picture of lines.
 pub(crate) struct Plot {
@@ -32,6 +30,8 @@ pub(crate) struct Plot {
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, Figure)>,
+    /// Its place among the colours.
+    pub(crate) colour: usize,
     pub(crate) is_dashed: bool,
 }
 
@@ -68,7 +68,7 @@ impl Plot {
         )?;
         self.axes(svg, x, y)?;
         for (number, line) in self.lines.iter().enumerate() {
-            let colour = COLOURS[number % COLOURS.len()];
+            let colour = COLOURS[line.colour % COLOURS.len()];
             line.draw(svg, colour, x, y)?;
             let (left, down) = (WIDTH - RIGHT + 16.0, TOP + 10.0 + 22.0 * number as f64);
             let dashes = line.dashes();
@@ -218,6 +218,7 @@ mod tests {
         let line = |points: &[(f64, f64)]| Line {
             name: "p99".to_owned(),
             points: points.iter().map(|(x, y)| (*x, figure(*y))).collect(),
+            colour: 0,
             is_dashed: false,
         };
         let plot = |points: &[(f64, f64)]| Plot {

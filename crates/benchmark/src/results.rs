@@ -76,19 +76,22 @@ impl Run {
 }
 
 impl Results {
-    /// A value of a case over its repeats; `None` if it was not measured.
+    /// A value of a case over its repeats, without those that failed; `None` if it was not
+    /// measured.
     pub(crate) fn figure(&self, case: Case, name: &str) -> Option<Figure> {
-        Figure::of(self.of(case).filter_map(|run| run.get(name)))
+        Figure::of(self.valid(case).filter_map(|run| run.get(name)))
     }
 
     /// How many times the value of another case, measured in the same repeat.
     pub(crate) fn ratio(&self, case: Case, to: Case, name: &str) -> Option<Figure> {
-        Figure::of(self.of(case).filter_map(|run| {
-            let other = self.of(to).find(|other| other.repeat == run.repeat);
-            // What was measured only once is compared with the only one.
-            let other = other.or_else(|| self.of(to).next())?;
+        Figure::of(self.valid(case).filter_map(|run| {
+            let other = self.valid(to).find(|other| other.repeat == run.repeat)?;
             Some(run.get(name)? / other.get(name)?)
         }))
+    }
+
+    fn valid(&self, case: Case) -> impl Iterator<Item = &Run> {
+        self.of(case).filter(|run| run.faults.is_empty())
     }
 
     pub(crate) fn of(&self, case: Case) -> impl Iterator<Item = &Run> {
@@ -180,11 +183,16 @@ pub(crate) mod tests {
     #[test]
     fn ratios_are_taken_repeat_by_repeat() {
         // The machine was half as fast in the second repeat: the ratio does not know.
-        let results = results(&[(80.0, 100.0), (40.0, 50.0), (90.0, 100.0)]);
+        let mut results = results(&[(80.0, 100.0), (40.0, 50.0), (90.0, 100.0)]);
         let ratio = results.ratio(PIPELINE, LIMIT, RATE).unwrap();
         assert_eq!((ratio.median, ratio.least, ratio.most), (0.8, 0.8, 0.9));
         assert_eq!(results.figure(PIPELINE, RATE).unwrap().median, 80.0);
         assert_eq!(results.figure(PIPELINE, "p99"), None);
+        results.runs[0]
+            .faults
+            .push("an alert was missing".to_owned());
+        assert_eq!(results.figure(PIPELINE, RATE).unwrap().median, 65.0);
+        assert_eq!(results.ratio(PIPELINE, LIMIT, RATE).unwrap().most, 0.9);
         assert_eq!(results.cases(Subject::Limit), [LIMIT]);
     }
 

@@ -19,26 +19,23 @@ pub(crate) fn all(results: &Results) -> [(&'static str, Plot); 3] {
 
 /// At saturation there is no schedule, and so no latency that could be compared.
 fn latency(results: &Results) -> Plot {
-    let of = |subject, quantile: &'static str, name: &str, is_dashed| Line {
-        name: format!("{name} {quantile}"),
-        is_dashed,
-        ..line(results, subject, quantile)
+    let of = |subject, name: &'static str, is_dashed| {
+        let quantiles = (0..).zip(["p50", "p99", "p99.9"]);
+        quantiles.map(move |(colour, quantile)| Line {
+            name: format!("{name} {quantile}"),
+            colour,
+            is_dashed,
+            ..line(results, subject, quantile)
+        })
     };
-    let pipeline = |quantile| of(Subject::Pipeline, quantile, "pipeline", false);
-    let limit = |quantile| of(Subject::Limit, quantile, "limit", true);
+    let pipeline = of(Subject::Pipeline, "pipeline", false);
+    let limit = of(Subject::Limit, "limit", true);
     Plot {
         title: "From due to alert received",
         x: "trades/s asked",
         y: "ms",
         is_log: true,
-        lines: vec![
-            pipeline("p50"),
-            pipeline("p99"),
-            pipeline("p99.9"),
-            limit("p50"),
-            limit("p99"),
-            limit("p99.9"),
-        ],
+        lines: pipeline.chain(limit).collect(),
     }
 }
 
@@ -74,6 +71,7 @@ fn line(results: &Results, subject: Subject, value: &str) -> Line {
     Line {
         name: String::new(),
         points: cases.filter(|case| case.at > 0).filter_map(point).collect(),
+        colour: 0,
         is_dashed: false,
     }
 }

@@ -65,6 +65,8 @@ pub(crate) const HOW: &str = "\
   histogram of three digits. The warm-up is left out.
 - From due to alert is measured by one process on one monotonic clock. The steps between processes
   use the machine's time of day, which all of them share.
+- Latencies to the alert are of alerts, as many as their column says: the p99.9 of 3,000 rests on
+  three of them.
 - Alerts are compared one by one with those that an independent oracle expects of the trades that
   were really sent. A run with one missing, doubled or invented fails, and its figures do not count.
 - RabbitMQ runs with its schedulers' busy waiting off, and as it comes otherwise.
