@@ -31,7 +31,7 @@ pub(crate) async fn apply(
     able::check(topology, endpoint, &mut session)
         .await
         .with_context(what)?;
-    let plan = topology.plan();
+    let plan = topology.steps();
     let mut applier = Applier {
         file: &topology.file,
         session,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use program::Fault;
-use topology::{Arguments, Scalar, Step, Topology};
+use topology::{Arguments, Step, Topology};
 
 use crate::object;
 
@@ -19,7 +19,7 @@ pub(crate) fn check(topology: &Topology, print: bool) -> Result<(), Fault> {
 
 fn write(topology: &Topology, print: bool, out: &mut impl Write) -> std::io::Result<()> {
     if print {
-        for step in topology.plan() {
+        for step in topology.steps() {
             writeln!(
                 out,
                 "{:<8}  {}{}",
@@ -76,10 +76,9 @@ fn details(step: &Step<'_>) -> String {
 }
 
 fn pairs(arguments: &Arguments) -> impl Iterator<Item = String> + '_ {
-    arguments.iter().map(|(name, scalar)| match scalar {
-        Scalar::Text(text) => format!("{name}={text:?}"),
-        other => format!("{name}={other}"),
-    })
+    arguments
+        .iter()
+        .map(|(name, setting)| format!("{name}={setting}"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use broker::{
     Argument, BindingDeclaration, BindingDestination, ExchangeDeclaration, QueueDeclaration,
 };
-use topology::{Arguments, Binding, Destination, Exchange, Queue, Scalar, Step};
+use topology::{Arguments, Binding, Destination, Exchange, Queue, Setting, Step};
 
 /// What stands in the second column.
 pub(crate) fn kind(step: &Step<'_>) -> &'static str {
@@ -66,13 +66,15 @@ pub(crate) fn binding(binding: &Binding) -> BindingDeclaration {
 }
 
 fn arguments(arguments: &Arguments) -> Vec<(String, Argument)> {
-    let argument = |scalar: &Scalar| match scalar {
-        Scalar::Bool(truth) => Argument::Bool(*truth),
-        Scalar::Int(number) => Argument::Int(*number),
-        Scalar::Text(text) => Argument::Text(text.clone()),
+    let argument = |setting: &Setting| match setting {
+        Setting::Bool(truth) => Argument::Bool(*truth),
+        Setting::Int(number) => Argument::Int(*number),
+        Setting::Text(text) => Argument::Text(text.clone()),
+        // A file has none of the others among its arguments.
+        other => Argument::Text(other.to_string()),
     };
     arguments
         .iter()
-        .map(|(name, scalar)| (name.clone(), argument(scalar)))
+        .map(|(name, setting)| (name.clone(), argument(setting)))
         .collect()
 }

@@ -142,7 +142,7 @@ mod tests {
             Outcome::Skipped("queue q".to_owned()),
         ];
         let (mut out, mut counts) = (Vec::new(), Counts::default());
-        for (step, outcome) in topology().plan().iter().zip(&outcomes) {
+        for (step, outcome) in topology().steps().iter().zip(&outcomes) {
             tell(&mut out, "t.toml", step, outcome).unwrap();
             counts.add(outcome);
         }

@@ -66,6 +66,10 @@ pub struct TopologyArgs {
     /// (ALDEBARAN_SET_SHARDS=8) and over the file
     #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
     pub set: Vec<String>,
+
+    /// The profile of the topology whose values are in force
+    #[arg(long, value_name = "NAME", env = "ALDEBARAN_PROFILE", global = true)]
+    pub profile: Option<String>,
 }
 
 impl TopologyArgs {
@@ -89,7 +93,11 @@ impl TopologyArgs {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Overrides::collect(environment, self.set.iter().map(String::as_str))
+        let set = self.set.iter().map(String::as_str);
+        Overrides {
+            profile: self.profile.clone(),
+            ..Overrides::collect(environment, set)
+        }
     }
 }
 

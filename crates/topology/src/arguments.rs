@@ -9,9 +9,9 @@ mod known;
 use crate::document::RawEntry;
 use crate::evaluate::Scope;
 use crate::problem::{Problems, did_you_mean, quote};
-use crate::{Arguments, QueueKind, Scalar};
+use crate::{Arguments, QueueKind, Scalar, Setting};
 
-use known::{Known, OF_EXCHANGES, OF_QUEUES};
+use known::{Known, OF_EXCHANGES, OF_POLICIES, OF_QUEUES};
 
 /// The arguments of an exchange.
 pub(crate) fn of_exchange(
@@ -67,6 +67,31 @@ pub(crate) fn of_queue(
     arguments
 }
 
+/// One key of a policy's definition: an argument of queues without its `x-`, or a policy's own.
+pub(crate) fn of_policy(
+    entry: &RawEntry,
+    scope: Scope<'_>,
+    problems: &mut Problems,
+) -> Option<Setting> {
+    let argument = format!("x-{}", entry.key);
+    let own = OF_POLICIES.iter().find(|known| known.name == entry.key);
+    let known = own.or_else(|| OF_QUEUES.iter().find(|known| known.name == argument));
+    let Some(known) = known else {
+        let arguments = OF_QUEUES
+            .iter()
+            .filter_map(|known| known.name.strip_prefix("x-"));
+        let names = OF_POLICIES.iter().map(|known| known.name).chain(arguments);
+        let hint = did_you_mean(&entry.key, names);
+        let key = quote(&entry.key);
+        problems.at(
+            entry.line,
+            format!("{key} is nothing that a policy sets, as far as is known here{hint}: a plugin's or a newer broker's goes into `unchecked-definition`"),
+        );
+        return None;
+    };
+    known.holds.read(entry, scope, problems).map(Setting::from)
+}
+
 /// Arguments that nobody checks: any scalar.
 pub(crate) fn unchecked(
     raw: &[RawEntry],
@@ -97,7 +122,7 @@ fn all(
 ) -> Option<Arguments> {
     let read: Vec<_> = raw
         .iter()
-        .map(|entry| Some((entry.key.clone(), read(entry, problems)?)))
+        .map(|entry| Some((entry.key.clone(), read(entry, problems)?.into())))
         .collect();
     read.into_iter().collect()
 }

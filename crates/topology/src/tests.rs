@@ -1,8 +1,10 @@
 //! What a person sees: files in, objects or messages out.
 
 mod any_text;
+mod compared;
 mod read;
 mod refused;
+mod sections;
 mod shipped;
 
 use crate::{Overrides, Source, Topology, load};
