@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anyhow::Context;
-use program::Fault;
+use clap::Args;
+use program::{Fault, TopologyArgs};
 use topology::{Arguments, Step, Topology};
 
 use crate::object;
@@ -12,9 +13,19 @@ use crate::object;
 ///
 /// # Errors
 /// When stdout cannot be written to.
-pub(crate) fn check(topology: &Topology, print: bool) -> Result<(), Fault> {
-    write(topology, print, &mut std::io::stdout().lock()).context("write the results to stdout")?;
+pub(crate) fn check(file: &TopologyArgs, args: &CheckArgs) -> Result<(), Fault> {
+    let topology = file.load()?;
+    write(&topology, args.print, &mut std::io::stdout().lock())
+        .context("write the results to stdout")?;
     Ok(())
+}
+
+/// What `check` takes.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Lists every object that the file describes, repetitions unrolled
+    #[arg(long)]
+    print: bool,
 }
 
 fn write(topology: &Topology, print: bool, out: &mut impl Write) -> std::io::Result<()> {

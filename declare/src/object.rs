@@ -23,15 +23,6 @@ pub(crate) fn name(step: &Step<'_>) -> String {
     }
 }
 
-/// The line of the file that describes it.
-pub(crate) fn line(step: &Step<'_>) -> u32 {
-    match step {
-        Step::Exchange(one) => one.line,
-        Step::Queue(one) => one.line,
-        Step::Binding(one) => one.line,
-    }
-}
-
 pub(crate) fn exchange(exchange: &Exchange) -> ExchangeDeclaration {
     ExchangeDeclaration {
         name: exchange.name.clone(),

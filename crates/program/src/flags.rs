@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use broker::Endpoint;
+use broker::{Endpoint, Identity};
 use clap::{Args, ValueEnum};
 use topology::{Overrides, Source, Topology};
 
@@ -31,6 +31,26 @@ pub struct BrokerArgs {
     /// Certificates (PEM) of the authority that signed the broker's, besides the system's own
     #[arg(long, value_name = "FILE", env = "ALDEBARAN_TLS_CA", global = true)]
     pub tls_ca: Option<PathBuf>,
+
+    /// The client's own certificate (PEM), for brokers that ask for one; with --tls-key
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ALDEBARAN_TLS_CERT",
+        requires = "tls_key",
+        global = true
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key (PEM) of the client's own certificate
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ALDEBARAN_TLS_KEY",
+        requires = "tls_cert",
+        global = true
+    )]
+    pub tls_key: Option<PathBuf>,
 }
 
 impl BrokerArgs {
@@ -39,8 +59,13 @@ impl BrokerArgs {
     /// # Errors
     /// [`Fault::Usage`] when the URL or the CA file is wrong.
     pub fn endpoint(&self) -> Result<Endpoint, Fault> {
-        let endpoint = Endpoint::parse(&self.amqp_url, self.tls_ca.as_deref())
+        let mut endpoint = Endpoint::parse(&self.amqp_url, self.tls_ca.as_deref())
             .map_err(|error| Fault::Usage(format!("--amqp-url: {error}")))?;
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            endpoint = Identity::read(certificate, key)
+                .and_then(|own| endpoint.with_identity(own))
+                .map_err(|error| Fault::Usage(format!("--tls-cert: {error}")))?;
+        }
         Ok(match &self.server {
             Some(host) => endpoint.with_host(host),
             None => endpoint,

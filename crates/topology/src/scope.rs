@@ -41,6 +41,11 @@ impl Scope {
         }
     }
 
+    /// The kinds of object that are owned in part, as [`Key::kind`] calls them.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.patterns.keys().copied()
+    }
+
     /// Whether nothing at all is owned.
     pub fn is_empty(&self) -> bool {
         self.patterns.values().all(Vec::is_empty)
