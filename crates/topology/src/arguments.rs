@@ -114,6 +114,64 @@ pub(crate) fn unchecked(
     )
 }
 
+/// Parts the arguments of a queue (or, without a kind, of an exchange) into those that a file
+/// can say under `arguments` and those that must be unchecked. The texts come as templates.
+pub(crate) fn parted(arguments: &Arguments, kind: Option<QueueKind>) -> (Arguments, Arguments) {
+    let none = crate::evaluate::Variables::new();
+    let scope = Scope {
+        variables: &none,
+        turn: &[],
+    };
+    let passes = |entries: &[RawEntry]| {
+        let mut problems = Problems::default();
+        let _ = match kind {
+            Some(_) => of_queue(entries, kind, scope, &mut problems),
+            None => of_exchange(entries, scope, &mut problems),
+        };
+        problems.is_empty()
+    };
+    let known = |name: &str, setting: &Setting| {
+        let table: &[Known] = match kind {
+            Some(_) => &OF_QUEUES,
+            None => &OF_EXCHANGES,
+        };
+        let found = table.iter().find(|known| known.name == name)?;
+        let fits = kind.is_none_or(|kind| found.fits.contains(&kind));
+        let entry = RawEntry::of(name, setting)?;
+        let read = found.holds.read(&entry, scope, &mut Problems::default());
+        (fits && read.is_some()).then_some(entry)
+    };
+    let (mut good, mut rest) = (Arguments::new(), Arguments::new());
+    let mut entries = Vec::new();
+    for (name, setting) in arguments {
+        match known(name, setting) {
+            Some(entry) => {
+                entries.push(entry);
+                good.insert(name.clone(), setting.clone());
+            }
+            None => {
+                rest.insert(name.clone(), setting.clone());
+            }
+        }
+    }
+    if passes(&entries) {
+        (good, rest)
+    } else {
+        (Arguments::new(), arguments.clone())
+    }
+}
+
+/// Whether a policy's key is one that a file can say under `definition`.
+pub(crate) fn policy_knows(name: &str, setting: &Setting) -> bool {
+    let none = crate::evaluate::Variables::new();
+    let scope = Scope {
+        variables: &none,
+        turn: &[],
+    };
+    let entry = RawEntry::of(name, setting);
+    entry.is_some_and(|entry| of_policy(&entry, scope, &mut Problems::default()).is_some())
+}
+
 /// Reads every argument, also after one has failed.
 fn all(
     raw: &[RawEntry],

@@ -14,6 +14,8 @@ mod arguments;
 mod check;
 mod document;
 mod evaluate;
+mod export;
+mod graph;
 mod interpolation;
 mod model;
 pub mod names;
@@ -25,6 +27,7 @@ mod range;
 mod raw;
 mod references;
 mod repeat;
+mod route;
 mod scope;
 mod setting;
 mod source;
@@ -39,6 +42,8 @@ mod variables;
 use std::collections::BTreeMap;
 
 pub use access::{Parameter, Permission, Policy, TopicPermission, User, Vhost};
+pub use export::{Exported, export};
+pub use graph::Graph;
 pub use model::{
     Arguments, Binding, Checked, Destination, Exchange, ExchangeKind, Queue, QueueKind,
 };
@@ -48,6 +53,7 @@ pub use plan::{
     Action, Difference, Entry, Evidence, PLAN_FORMAT, PLAN_VERSION, Plan, Remedy, diff,
 };
 pub use problem::{Problem, Problems};
+pub use route::{Alternate, Certainty, Judged, Message, Route, Routing, Visit};
 pub use scope::Scope;
 pub use setting::{Secret, Setting, Settings, without_password};
 pub use source::Source;

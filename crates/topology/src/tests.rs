@@ -2,8 +2,10 @@
 
 mod any_text;
 mod compared;
+mod exported;
 mod read;
 mod refused;
+mod routed;
 mod sections;
 mod shipped;
 
