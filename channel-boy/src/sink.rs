@@ -16,7 +16,7 @@ use std::{
 use futures::future::BoxFuture;
 use trade::Alert;
 
-use crate::config::Section;
+use crate::{config::Section, crash};
 
 /// Every sink there is.
 pub(crate) const KINDS: [Kind; 3] = [email::KIND, webhook::KIND, stdout::KIND];
@@ -96,6 +96,7 @@ pub(crate) struct Threshold(AtomicBool);
 impl Threshold {
     pub(crate) fn cross(&self) {
         self.0.store(true, Ordering::SeqCst);
+        crash::point("threshold");
     }
 
     /// What an attempt that ended without an answer amounts to.

@@ -13,6 +13,7 @@
 mod alerts;
 mod amqp;
 mod brokers;
+mod counting;
 mod mail;
 mod message;
 mod program;
@@ -25,6 +26,7 @@ mod webhook;
 pub use alerts::{fenced_alerts, same_alerts};
 pub use amqp::Amqp;
 pub use brokers::shared_broker;
+pub use counting::{Arrival, CountingSink, NSCA_PASSWORD};
 pub use mail::MailServer;
 pub use message::Message;
 pub use program::{Finished, Program, Start, binary};
