@@ -1,7 +1,10 @@
 //! What is delivered, counted at the sinks: each alert once, whatever is killed when.
 
 mod alerts;
+mod at_once;
+mod bad_day;
 mod cell;
+mod channel;
 mod document;
 mod ledger;
 mod matrix;

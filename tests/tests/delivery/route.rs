@@ -19,6 +19,9 @@ pub(crate) enum Route {
 impl Route {
     pub(crate) const ALL: [Self; 3] = [Self::Webhook, Self::Email, Self::Stdout];
 
+    /// Those that answer, and so can answer badly.
+    pub(crate) const FALLIBLE: [Self; 2] = [Self::Webhook, Self::Email];
+
     /// As in the table, and in a channel's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -48,6 +51,25 @@ impl Route {
                 sink.smtp()
             ),
             Self::Stdout => "sink = 'stdout'\n".to_owned(),
+        }
+    }
+
+    /// The same, with `mark` in what the other end hears before the message itself.
+    pub(crate) fn keys_marked(self, sink: &CountingSink, mark: &str) -> String {
+        let keys = self.keys(sink);
+        match self {
+            Self::Webhook => keys.replace("/alerts", &format!("/alerts/{mark}")),
+            Self::Email => keys.replace("trading-desk@", &format!("{mark}@")),
+            Self::Stdout => keys,
+        }
+    }
+
+    /// The keys that say how long to wait for the other end.
+    pub(crate) fn patience(self, duration: &str) -> String {
+        match self {
+            Self::Webhook => format!("timeout = '{duration}'\n"),
+            Self::Email => format!("timeout = '{duration}'\nreply_timeout = '{duration}'\n"),
+            Self::Stdout => String::new(),
         }
     }
 
