@@ -8,5 +8,7 @@ mod channel;
 mod document;
 mod ledger;
 mod matrix;
+mod paused;
 mod point;
 mod route;
+mod storm;
