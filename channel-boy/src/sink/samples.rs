@@ -43,9 +43,12 @@ pub(crate) async fn send(built: &Built, alert: &Alert) -> Answer {
     let letter = Letter {
         channel: "test",
         recipient: &built.recipients[0],
+        id: alert.alert_id,
         alert,
         payload: &payload,
+        more: &[],
         created_ms: 1_435_276_800_000,
+        first_try_ms: 1_435_276_800_000,
     };
     let threshold = Threshold::default();
     built.sink.send(&letter, &threshold).await

@@ -139,7 +139,7 @@ impl Sink for Webhook {
                 .client
                 .post(self.url.clone())
                 .header(CONTENT_TYPE, "application/json")
-                .header("Idempotency-Key", letter.alert.alert_id.to_string())
+                .header("Idempotency-Key", letter.id.to_string())
                 .body(letter.payload.to_vec());
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token.reveal());
