@@ -1,7 +1,12 @@
 //! One channel's keys, read one by one: each look-up checks its value and notes its problem,
 //! so that one pass finds them all.
 
-use std::{collections::BTreeSet, fs, ops::RangeInclusive, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use toml::{
     Spanned,
@@ -14,8 +19,8 @@ use super::{Problems, Secret};
 pub(crate) struct Section<'a> {
     table: &'a DeTable<'a>,
     at: usize,
-    /// Whether this is the channel that will run: only its secrets and files are read.
-    chosen: bool,
+    /// Whether its secrets and files are read.
+    resolved: bool,
     known: BTreeSet<String>,
     problems: &'a mut Problems,
 }
@@ -25,13 +30,13 @@ impl<'a> Section<'a> {
     pub(crate) fn new(
         table: &'a DeTable<'a>,
         at: usize,
-        chosen: bool,
+        resolved: bool,
         problems: &'a mut Problems,
     ) -> Self {
         Self {
             table,
             at,
-            chosen,
+            resolved,
             known: BTreeSet::new(),
             problems,
         }
@@ -102,6 +107,15 @@ impl<'a> Section<'a> {
         number
     }
 
+    /// True or false.
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        let flag = self.get(key)?.get_ref().as_bool();
+        if flag.is_none() {
+            self.problem(key, "must be true or false, without quotes");
+        }
+        flag
+    }
+
     /// A length of time, as people write it; from a millisecond to a year.
     pub(crate) fn duration(&mut self, key: &str) -> Option<Duration> {
         let range = Duration::from_millis(1)..=Duration::from_secs(365 * 86400);
@@ -124,10 +138,20 @@ impl<'a> Section<'a> {
         words: &str,
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Vec<T>> {
-        let Some(value) = self.get(key) else {
+        if !self.has(key) {
+            self.known.insert(key.to_owned());
             self.missing(key, words);
-            return None;
-        };
+        }
+        self.optional_list(key, check)
+    }
+
+    /// The same, where it need not be there.
+    pub(crate) fn optional_list<T>(
+        &mut self,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let value = self.get(key)?;
         let items = value.get_ref().as_array().filter(|items| !items.is_empty());
         let Some(items) = items else {
             self.problem(key, "must be a list with something in it: [\"..\", \"..\"]");
@@ -156,9 +180,73 @@ impl<'a> Section<'a> {
         self.has(&format!("{name}_env")) || self.has(&format!("{name}_file"))
     }
 
-    /// A secret, by `<name>_env` (the name of a variable) or `<name>_file`. `None` without a
-    /// problem when neither is there, or when another channel is the one that will run.
+    /// A table of strings by name, at least one, such as `{ anna = "..", night = ".." }`; each
+    /// with a check of its own. In the order of the names.
+    pub(crate) fn table<T>(
+        &mut self,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<BTreeMap<String, T>> {
+        let value = self.get(key)?;
+        let items = value.get_ref().as_table().filter(|items| !items.is_empty());
+        let Some(items) = items else {
+            self.problem(
+                key,
+                "must be a table with something in it: { name = \"..\" }",
+            );
+            return None;
+        };
+        let mut checked = BTreeMap::new();
+        for (name, item) in items {
+            match check(item.get_ref().as_str().unwrap_or_default()) {
+                Ok(value) => {
+                    checked.insert(name.get_ref().to_string(), value);
+                }
+                Err(words) => {
+                    let words = format!("{key}: {}: {words}", name.get_ref());
+                    self.problems.add(item.span().start, words);
+                }
+            }
+        }
+        (checked.len() == items.len()).then_some(checked)
+    }
+
+    /// A secret of one line that must be there; `None` without a problem when this channel is
+    /// not resolved.
+    pub(crate) fn required_secret(&mut self, name: &str, words: &str) -> Option<Secret> {
+        if !self.has_secret(name) && !self.has(name) {
+            self.missing(&format!("{name}_env or {name}_file"), words);
+        }
+        self.secret(name)
+    }
+
+    /// A secret of one line, by `<name>_env` (the name of a variable) or `<name>_file`. `None`
+    /// without a problem when neither is there, or when this channel is not resolved.
     pub(crate) fn secret(&mut self, name: &str) -> Option<Secret> {
+        let (key, read) = self.read_secret(name)?;
+        let secret = Secret::new(&read);
+        if secret.is_none() {
+            self.problem(
+                &key,
+                "names a secret that is empty or has more than one line",
+            );
+        }
+        secret
+    }
+
+    /// The same for a key or an account in a text of many lines (PEM, JSON), made into what it
+    /// stands for.
+    pub(crate) fn secret_text<T>(
+        &mut self,
+        name: &str,
+        make: impl Fn(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        let (key, read) = self.read_secret(name)?;
+        make(&read).map_err(|words| self.problem(&key, words)).ok()
+    }
+
+    /// The key that named the secret, and its text.
+    fn read_secret(&mut self, name: &str) -> Option<(String, String)> {
         let (by_env, by_file) = (format!("{name}_env"), format!("{name}_file"));
         if self.has(name) {
             self.known.insert(name.to_owned());
@@ -174,12 +262,12 @@ impl<'a> Section<'a> {
             );
             return None;
         }
-        if !self.chosen {
+        if !self.resolved {
             return None;
         }
-        let (key, read) = match (variable, file) {
+        match (variable, file) {
             (Some(variable), _) => match std::env::var(variable) {
-                Ok(text) => (by_env, text),
+                Ok(text) => Some((by_env, text)),
                 Err(_) => {
                     // What is no variable's name may be the secret itself, put in the wrong place.
                     let fault = if is_variable_name(variable) {
@@ -190,27 +278,19 @@ impl<'a> Section<'a> {
                             .to_owned()
                     };
                     self.problem(&by_env, &fault);
-                    return None;
+                    None
                 }
             },
-            (_, Some(file)) => (by_file.clone(), self.read(&by_file, file)?),
-            _ => return None,
-        };
-        let secret = Secret::new(&read);
-        if secret.is_none() {
-            self.problem(
-                &key,
-                "names a secret that is empty or has more than one line",
-            );
+            (_, Some(file)) => Some((by_file.clone(), self.read(&by_file, file)?)),
+            _ => None,
         }
-        secret
     }
 
     /// A file's text, relative to the configuration's folder. `None` without a problem when the
-    /// key is not there, or when another channel is the one that will run.
+    /// key is not there, or when this channel is not resolved.
     pub(crate) fn file(&mut self, key: &str) -> Option<String> {
         let file = self.text(key)?;
-        if !self.chosen {
+        if !self.resolved {
             return None;
         }
         self.read(key, file)

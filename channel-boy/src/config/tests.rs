@@ -68,7 +68,7 @@ on_in_doubt = 'ask'
         "c.toml:13: give_up_after must be a length of time",
         "c.toml:14: \"colour\" is not known to this sink; it knows: backlog, ca_file",
         "c.toml:16: the channel name \"two words\"",
-        "c.toml:17: sink is \"pigeon\"; it may be one of: email, webhook, stdout",
+        "c.toml:17: sink is \"pigeon\"; it may be one of: amqp, ",
         "c.toml:21: url must begin with https://host",
         "c.toml:22: on_in_doubt is \"ask\"; it may be one of: hold, resend",
         "c.toml:24: sink is missing",
