@@ -29,7 +29,7 @@ use uuid::Uuid;
 use crate::config::Section;
 
 /// Every sink there is.
-pub(crate) const KINDS: [Kind; 10] = [
+pub(crate) const KINDS: &[Kind] = &[
     amqp::KIND,
     apns::KIND,
     email::KIND,
