@@ -11,6 +11,7 @@ mod http;
 mod icinga2;
 mod jwt;
 mod nagios;
+mod notification;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sms;
