@@ -25,7 +25,7 @@ done
 # Nagios and NSCA are unpacked, not installed: installed they bring a mail server and services.
 unpack() {
     tree=${XDG_CACHE_HOME:-$HOME/.cache}/aldebaran/nagios
-    if [ "$1" = demo ] || [ -e "$tree" ]; then
+    if [ "$1" != test ] || [ -e "$tree" ]; then
         return
     fi
     echo "Unpacking nagios4-core and nsca to $tree" >&2
