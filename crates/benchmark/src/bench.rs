@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use private_broker::{Folder, PrivateBroker, Release, Settings};
 
 use crate::case::{Case, Subject};
@@ -52,6 +52,13 @@ pub(crate) fn run(scale: Scale, wants: impl Fn(Case) -> bool, show: &Show) -> Re
         absent.iter().any(|(name, _)| library == Some(name))
     };
     steps.retain(|(_, case)| !is_absent(case));
+
+    // The first run on a fresh node has a p99 three times that of the next one.
+    show.step("the node, warmed up", || {
+        let run = bench.measure(Case::new(Subject::Limit, 250_000), 0);
+        ensure!(run.faults.is_empty(), "warm up: {}", run.faults.join(", "));
+        Ok(())
+    })?;
 
     let progress = show.all(steps.iter().map(|(_, case)| scale.lasts(*case)).sum());
     let mut runs = Vec::new();

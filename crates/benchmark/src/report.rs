@@ -2,6 +2,7 @@
 
 mod page;
 mod plots;
+mod table;
 mod text;
 
 use std::fs;

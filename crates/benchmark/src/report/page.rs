@@ -1,6 +1,7 @@
 //! The page, section by section.
 
 use crate::case::{Case, Subject};
+use crate::report::table::Table;
 use crate::report::{plots, text};
 use crate::results::{BOOK_BYTES, LATENCY, RATE, RESIDENT, Results};
 use crate::streams::STEPS;
@@ -300,32 +301,6 @@ fn value(results: &Results, case: Case, value: &str, words: fn(f64) -> String) -
 fn times(results: &Results, case: Case, other: Case, value: &str) -> String {
     let ratio = results.ratio(case, other, value);
     ratio.map_or_else(String::new, |ratio| ratio.told(short))
-}
-
-/// A table of Markdown: words to the left, numbers to the right.
-struct Table {
-    text: String,
-    rows: usize,
-}
-
-impl Table {
-    fn new(heads: &[&str]) -> Self {
-        let rule = ["|---|", &"---:|".repeat(heads.len().saturating_sub(1))].concat();
-        Self {
-            text: format!("| {} |\n{rule}\n", heads.join(" | ")),
-            rows: 0,
-        }
-    }
-
-    fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let cells: Vec<_> = cells.into_iter().collect();
-        self.text += &format!("| {} |\n", cells.join(" | "));
-        self.rows += 1;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
 }
 
 #[cfg(test)]
