@@ -11,6 +11,7 @@
 
 mod simulation {
     pub(crate) mod auditing;
+    pub(crate) mod faults;
     pub(crate) mod market;
     pub(crate) mod witness;
     pub(crate) mod world;
@@ -40,19 +41,24 @@ mod simulation {
 
 use std::ops::Range;
 
+use simulation::faults::Faults;
 use simulation::market::Market;
 use simulation::witness::Expected;
-use simulation::world::{Faults, World};
+use simulation::world::World;
 use tokio::runtime::Builder;
 
-/// How many runs there are of each kind.
+/// How many runs there are of each kind, unless `ALDEBARAN_RUNS` says another number.
 const RUNS: u64 = 1000;
 
 fn seeds() -> impl Iterator<Item = u64> {
-    let one = std::env::var("ALDEBARAN_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    one.map_or(0..RUNS, |seed| seed..seed + 1)
+    let number = |name| {
+        let value = std::env::var(name).ok();
+        value.and_then(|value| value.parse::<u64>().ok())
+    };
+    match number("ALDEBARAN_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("ALDEBARAN_RUNS").unwrap_or(RUNS),
+    }
 }
 
 /// Runs a future while time goes on only when nothing else can.

@@ -12,7 +12,9 @@
 
 mod client;
 mod connection;
+mod failures;
 mod network;
+mod node;
 mod objects;
 mod scheduler;
 
