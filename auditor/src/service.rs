@@ -9,7 +9,7 @@ use program::Fault;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use topology::names;
-use trade::TIME_HEADER;
+use trade::{PUBLISHED_HEADER, READ_HEADER, TIME_HEADER};
 
 use crate::flags::Flags;
 use crate::machine::OverPurchase;
@@ -111,6 +111,7 @@ fn config(flags: &Flags, name: String, shards: u32) -> Config {
         ],
         roster: names::AUDITORS.to_owned(),
         time_header: TIME_HEADER,
+        stamp_headers: [READ_HEADER, PUBLISHED_HEADER],
         skew: flags.max_skew,
         prefetch: 64,
         progress_every: Duration::from_secs(1),

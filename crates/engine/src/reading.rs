@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Delivered, Error, Host, Link, Message, Offset, Outbox, Sent};
+use broker::{Delivered, Error, Header, Host, Link, Message, Offset, Outbox, Sent};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -198,7 +198,13 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
                 return Ok(Some(Left::WrongLog));
             }
         };
-        for effect in self.effects.drain(..) {
+        let [read_header, published_header] = owner.config.stamp_headers;
+        for mut effect in self.effects.drain(..) {
+            let published_us = owner.host.clock_us();
+            effect.headers.extend([
+                (read_header, Header::Int(clock_us)),
+                (published_header, Header::Int(published_us)),
+            ]);
             self.outbox.push(offset, effect);
         }
         let replayed = self.take_over.read(offset, self.shard.is_rebuilt());

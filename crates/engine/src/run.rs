@@ -32,6 +32,10 @@ pub struct Config {
     pub roster: String,
     /// Header that carries a message's time in microseconds since the epoch.
     pub time_header: &'static str,
+    /// Headers that tell of each effect when the message that it comes of was read and when it
+    /// was published itself, in microseconds since the epoch. For measurements: at a replay they
+    /// are others, and the rest of the effect is the same.
+    pub stamp_headers: [&'static str; 2],
     /// How far a message's time may be ahead of the clock and still be believed.
     pub skew: Duration,
     /// Messages of one shard that may be delivered ahead; at least 16.

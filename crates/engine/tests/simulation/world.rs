@@ -226,6 +226,7 @@ impl World {
             exchanges: vec![ALERTS.to_owned()],
             roster: ROSTER.to_owned(),
             time_header: TIME,
+            stamp_headers: ["read", "published"],
             skew: Duration::from_micros(SKEW_US.unsigned_abs()),
             prefetch: self.random.random_range(16..64),
             progress_every: Duration::from_millis(500),
