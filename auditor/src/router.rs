@@ -4,6 +4,9 @@
 //! line of it in `Aldebaran.Rejected`, both confirmed. Whatever dies before that, the broker
 //! delivers the message again; trades that came twice are counted once by their books.
 
+#[cfg(test)]
+mod simulation;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;

@@ -120,7 +120,7 @@ impl<H: Host, M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Owner<H, F> {
             match reading.until_it_ends(stop).await? {
                 Left::WrongLog => {
                     Counters::add(&self.counters.bad_tokens, 1);
-                    token = Token::default();
+                    token = shard.of_the_next_log();
                 }
                 Left::KnowsMore => token = shard.progress(),
                 Left::Stopped | Left::GaveBack => return Ok(shard.progress().to_json()),

@@ -14,7 +14,6 @@ use crate::owner::Owner;
 use crate::shard::{Arrived, Shard};
 use crate::stream::{DeliveryOf, Stream, newest_offset, oldest_offset};
 use crate::take_over::TakeOver;
-use crate::token::Token;
 
 /// A token that turns up late is worth beginning anew if it saves reading this many messages.
 const WORTH_SKIPPING: u64 = 1000;
@@ -86,13 +85,25 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
         })
     }
 
-    /// Reads until something ends it. On a good end all effects of what was read are confirmed,
-    /// or the deadline for that has passed.
+    /// Reads until something ends it. When the shard is to be handed over, all effects of what
+    /// was read are confirmed, or the deadline for that has passed.
     pub(crate) async fn until_it_ends(mut self, stop: &CancellationToken) -> Result<Left, Error> {
         let left = self.go_on(stop).await?;
         self.stream.end().await;
-        drain(self.owner, &mut self.outbox, self.shard).await?;
+        match left {
+            Left::Stopped | Left::GaveBack if self.shard.is_rebuilt() => {
+                drain(self.owner, &mut self.outbox, self.shard).await?;
+            }
+            // They come again, if they were right.
+            _ => {}
+        }
         Ok(left)
+    }
+
+    /// Whether effects may go out: not before the log is known to be the token's, because books
+    /// of another one are built from a part of it.
+    fn may_publish(&self) -> bool {
+        !self.outbox.is_empty() && (self.shard.is_rebuilt() || !self.outbox.has_room())
     }
 
     async fn go_on(&mut self, stop: &CancellationToken) -> Result<Left, Error> {
@@ -109,10 +120,10 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
                     Counters::add(&owner.counters.given_back, 1);
                     return Ok(Left::GaveBack);
                 }
-                Some(sent) = self.outbox.next(), if !self.outbox.is_empty() => {
+                Some(sent) = self.outbox.next(), if self.may_publish() => {
                     owner.sent(self.shard, &sent?);
                 }
-                token = self.keeper.next() => if self.knows_more(token?) {
+                token = self.keeper.next() => if self.shard.learn(token?, WORTH_SKIPPING) {
                     return Ok(Left::KnowsMore);
                 },
                 _ = tick.tick() => if self.is_wrong_log().await? {
@@ -132,16 +143,6 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
                 }
             }
         }
-    }
-
-    /// Learns from another token, and gives whether to begin anew with it.
-    fn knows_more(&mut self, token: Token) -> bool {
-        let skipped = token
-            .resume
-            .map_or(0, |resume| resume.offset)
-            .saturating_sub(self.shard.next_offset());
-        self.shard.learn(token);
-        skipped > WORTH_SKIPPING
     }
 
     /// Whether the log ends before what the token says was read of it.

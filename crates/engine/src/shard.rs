@@ -12,12 +12,14 @@ use crate::token::Token;
 pub struct Shard<M> {
     machine: M,
     log_time: LogTime,
+    /// Which of the logs of this name it is, as far as the former owners knew.
+    generation: u64,
     /// The offset that reading began with; `None` is the start of the log.
     start: Option<u64>,
     /// What the former owners achieved, as far as it is known.
     before: Token,
-    /// The last message read, and its own time.
-    read: Option<(u64, Option<i64>)>,
+    /// The last message read, and the mark by which to recognise it.
+    read: Option<(u64, i64)>,
     /// Messages with effects that are not confirmed, in order of their offsets.
     unconfirmed: VecDeque<Unconfirmed>,
 }
@@ -58,6 +60,7 @@ impl<M: Machine> Shard<M> {
         Shard {
             machine,
             log_time: LogTime::new(now_us, skew_us, token.marks.clone()),
+            generation: token.generation,
             start: token.resume.map(|resume| resume.offset),
             before: token,
             read: None,
@@ -123,7 +126,8 @@ impl<M: Machine> Shard<M> {
             time_us,
             body,
         } = message;
-        self.check_log(offset, time_us)?;
+        let mark = time_us.unwrap_or_else(|| print(body));
+        self.check_log(offset, mark)?;
         if self.offset_of_read().is_some_and(|read| offset <= read) {
             return Ok(false);
         }
@@ -139,7 +143,7 @@ impl<M: Machine> Shard<M> {
         };
         let first = effects.len();
         self.machine.apply(&message, effects);
-        self.read = Some((offset, time_us));
+        self.read = Some((offset, mark));
         let suppressed = self
             .before
             .emitted_offset
@@ -175,16 +179,35 @@ impl<M: Machine> Shard<M> {
         }
     }
 
-    /// Another token for this shard turned up: what it says is true as well.
-    pub fn learn(&mut self, token: Token) {
+    /// Another token for this shard turned up: what it says is true as well, unless it speaks
+    /// of a former log. Gives whether to begin anew with it, because it speaks of a newer one or
+    /// because that saves reading `worth_skipping` messages.
+    pub fn learn(&mut self, token: Token, worth_skipping: u64) -> bool {
+        if token.generation < self.generation {
+            return false;
+        }
+        let is_newer = token.generation > self.generation;
+        let resume = token.resume.map_or(0, |resume| resume.offset);
+        let skipped = resume.saturating_sub(self.next_offset());
         self.before = std::mem::take(&mut self.before).merge(token);
+        is_newer || skipped > worth_skipping
+    }
+
+    /// The token to begin anew with when the log is not the one that the token spoke of.
+    #[must_use]
+    pub fn of_the_next_log(&self) -> Token {
+        self.before.of_the_next_log()
     }
 
     /// The progress so far, as the next owner will need it.
     pub fn progress(&mut self) -> Token {
-        let Some((read, time_us)) = self.read else {
+        let Some((read, mark)) = self.read else {
             return self.before.clone();
         };
+        if self.before.generation > self.generation {
+            // Somebody found out that this is another log: what was read of it is not known.
+            return self.before.clone();
+        }
         let oldest = match self.unconfirmed.front() {
             Some(message) => message.needed,
             None => self.needed(read),
@@ -208,9 +231,10 @@ impl<M: Machine> Shard<M> {
             };
         }
         Token {
+            generation: self.generation,
             resume: Some(resume),
             emitted_offset: self.before.emitted_offset.max(emitted),
-            read: Some((read, time_us)),
+            read: Some((read, Some(mark))),
             marks: self.log_time.marks().to_vec(),
         }
     }
@@ -226,16 +250,24 @@ impl<M: Machine> Shard<M> {
         self.read.map(|(offset, _)| offset)
     }
 
-    fn check_log(&self, offset: u64, time_us: Option<i64>) -> Result<(), WrongLog> {
+    fn check_log(&self, offset: u64, mark: i64) -> Result<(), WrongLog> {
         let before_start = self.start.is_some_and(|start| offset < start);
-        let another = self
-            .before
-            .read
-            .is_some_and(|(read, read_time_us)| offset == read && time_us != read_time_us);
+        let another = match self.before.read {
+            Some((read, Some(read_mark))) => offset == read && mark != read_mark,
+            _ => false,
+        };
         if before_start || another {
             Err(WrongLog { offset })
         } else {
             Ok(())
         }
     }
+}
+
+/// Tells bodies apart (FNV-1a). Finds accidents, not forgery.
+fn print(body: &[u8]) -> i64 {
+    let print = body.iter().fold(0xcbf2_9ce4_8422_2325_u64, |print, byte| {
+        (print ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    print.cast_signed()
 }

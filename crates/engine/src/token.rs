@@ -1,5 +1,7 @@
 //! Progress tokens: who holds a shard's token owns the shard, what it says is where to resume.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Needed;
@@ -10,11 +12,15 @@ const VERSION: u32 = 1;
 /// What former owners achieved. All of it saves work; nothing of it is needed for correctness.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Token {
+    /// How often the log turned out to be another one than the token's. What tokens of a former
+    /// log say is void.
+    pub generation: u64,
     /// Where a new owner begins to read; the start of the log if nobody knows.
     pub resume: Option<Needed>,
     /// All effects of messages up to this offset are published and confirmed.
     pub emitted_offset: Option<u64>,
-    /// The last message read, and its own time: a mark by which to recognise the log.
+    /// The last message read, and a mark by which to recognise it: its own time, or a print of
+    /// its body if it carries none.
     pub read: Option<(u64, Option<i64>)>,
     /// Offsets and the log time reached there, ascending.
     pub marks: Vec<(u64, i64)>,
@@ -38,6 +44,9 @@ pub enum TokenError {
 #[derive(Serialize, Deserialize)]
 struct Wire {
     version: u32,
+    /// Left out while the log is the first one, so that former tokens stay as they were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    generation: u64,
     resume_offset: Option<u64>,
     resume_log_us: Option<i64>,
     emitted_offset: Option<u64>,
@@ -54,6 +63,7 @@ impl Token {
     pub fn to_json(&self) -> Vec<u8> {
         let mut wire = Wire {
             version: VERSION,
+            generation: self.generation,
             resume_offset: self.resume.map(|resume| resume.offset),
             resume_log_us: self.resume.map(|resume| resume.log_us),
             emitted_offset: self.emitted_offset,
@@ -80,6 +90,7 @@ impl Token {
             return Err(TokenError::Damaged);
         }
         Ok(Token {
+            generation: wire.generation,
             resume: wire
                 .resume_offset
                 .zip(wire.resume_log_us)
@@ -90,9 +101,25 @@ impl Token {
         })
     }
 
-    /// What two tokens say together: each offset is a truth that stays true, so the larger wins.
+    /// The token to begin with when the log is another one than this token's: it says nothing,
+    /// and voids what else is about.
+    #[must_use]
+    pub fn of_the_next_log(&self) -> Token {
+        Token {
+            generation: self.generation.saturating_add(1),
+            ..Token::default()
+        }
+    }
+
+    /// What two tokens say together: of one log each offset is a truth that stays true, so the
+    /// larger wins; of two logs the newer one counts.
     #[must_use]
     pub fn merge(self, other: Token) -> Token {
+        match self.generation.cmp(&other.generation) {
+            Ordering::Less => return other,
+            Ordering::Greater => return self,
+            Ordering::Equal => {}
+        }
         let resume_offset = |token: &Token| token.resume.map(|resume| resume.offset);
         let (older, newer) = if resume_offset(&self) > resume_offset(&other) {
             (other, self)
@@ -100,6 +127,7 @@ impl Token {
             (self, other)
         };
         Token {
+            generation: newer.generation,
             emitted_offset: older.emitted_offset.max(newer.emitted_offset),
             read: older.read.max(newer.read),
             marks: if older.read > newer.read {
@@ -118,6 +146,11 @@ impl Token {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(generation: &u64) -> bool {
+    *generation == 0
+}
+
 /// Finds accidents, not forgery: whoever may write to a progress queue is trusted.
 fn check(wire: &Wire) -> String {
     // Integers and strings always serialise.
@@ -131,6 +164,7 @@ mod tests {
 
     fn token(resume: u64, emitted: u64, read: u64) -> Token {
         Token {
+            generation: 0,
             resume: Some(Needed {
                 offset: resume,
                 log_us: 5,
@@ -183,5 +217,13 @@ mod tests {
         assert_eq!(token(5, 10, 40).merge(token(1, 20, 30)), merged);
         assert_eq!(Token::default().merge(token(1, 2, 3)), token(1, 2, 3));
         assert_eq!(token(1, 2, 3).merge(Token::default()), token(1, 2, 3));
+    }
+
+    #[test]
+    fn a_token_of_a_former_log_is_void() {
+        let next = token(5, 10, 40).of_the_next_log();
+        assert_eq!(next.clone().merge(token(5, 10, 40)), next);
+        assert_eq!(token(5, 10, 40).merge(next.clone()), next);
+        assert_eq!(Token::from_json(&next.to_json()).unwrap(), next);
     }
 }

@@ -1,186 +1,175 @@
-//! Owners, a log, a token queue, and what can go wrong between them.
+//! Auditors around a broker, and what happens to them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use book::{Books, Moment, Settings};
-use engine::{Arrived, LogMessage, Machine, Needed, Shard, Token};
+use engine::Config;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use trade::{Alert, read_batch};
+use simulation::{ProcessId, Simulation, Weather};
+use tokio_util::sync::CancellationToken;
 
-use super::market::{Market, TTL_US};
+use super::auditing::{Auditing, SKEW_US};
+use super::faults::Faults;
+use super::market::{Market, START_US};
+use super::witness::Witness;
+use super::{ALERTS, EXCHANGE, ROSTER, TIME, progress_queue, stream};
 
-const SKEW_US: i64 = 1_000_000;
+/// How long it may take until all is well after the last fault: a lost token is looked for each
+/// half minute, and a shard that came straight back is not given away for a minute.
+const SETTLED_WITHIN_MS: u64 = 180_000;
 
-/// Books are kept longer by this part of the TTL, as the auditor keeps them.
-const GRACE_US: i64 = TTL_US / 16 + SKEW_US;
+/// How long the next in the line may wait for the token of one that was killed.
+const AT_ONCE_MS: u64 = 100;
 
-/// What may happen in a run.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Faults {
-    /// kill -9 of the owner.
-    pub(crate) crashes: bool,
-    /// The owner is paused while another takes over, and goes on later.
-    pub(crate) pauses: bool,
-    /// Tokens vanish or are damaged.
-    pub(crate) lost_tokens: bool,
-    /// Tokens stand in the queue twice, or old ones come back.
-    pub(crate) doubled_tokens: bool,
-    /// SIGTERM of the owner.
-    pub(crate) hand_overs: bool,
-    /// No fault: the owner reads at once what is appended, and records progress before time
-    /// goes on.
-    pub(crate) prompt: bool,
-}
-
-impl Faults {
-    pub(crate) fn all() -> Self {
-        Faults {
-            crashes: true,
-            pauses: true,
-            lost_tokens: true,
-            doubled_tokens: true,
-            hand_overs: true,
-            prompt: false,
-        }
-    }
-}
-
-/// The books of a shard, as the auditor runs them.
-struct Auditing(Books);
-
-impl Machine for Auditing {
-    fn apply(&mut self, message: &LogMessage<'_>, effects: &mut Vec<broker::Message>) {
-        let LogMessage {
-            offset,
-            time_us,
-            log_us,
-            begin_us,
-            replayed,
-            body,
-        } = *message;
-        self.0.end_due(log_us, &mut Vec::new());
-        for item in read_batch(body) {
-            let trade = item.trade.expect("a trade");
-            let moment = Moment {
-                offset,
-                time_us,
-                begin_us,
-                replayed,
-            };
-            if let Ok(Some(alert)) = self.0.apply(&trade, &moment) {
-                let body = alert.to_json().into();
-                effects.push(broker::Message {
-                    body,
-                    ..broker::Message::default()
-                });
-            }
-        }
-    }
-
-    fn oldest_needed(&self) -> Option<Needed> {
-        self.0
-            .oldest()
-            .map(|(offset, log_us)| Needed { offset, log_us })
-    }
-}
-
-/// A process that owns the shard, or believes so.
-struct Owner {
-    shard: Shard<Auditing>,
-    next: u64,
-    /// Effects that the broker has not got yet, and those whose confirm is on its way.
-    sent: Vec<(u64, Vec<u8>)>,
-    confirming: Vec<u64>,
-    writing: Option<Writing>,
-    /// No longer reads: it was asked to hand over.
-    leaving: bool,
-}
-
-/// A token on its way into the queue: sent, then in the queue, then the old ones acknowledged.
-struct Writing {
-    token: Vec<u8>,
-    replaces: BTreeSet<u64>,
-    landed: bool,
+pub(crate) struct Auditor {
+    pub(crate) id: ProcessId,
+    pub(crate) stop: CancellationToken,
+    pub(crate) is_paused: bool,
 }
 
 pub(crate) struct World {
-    market: Market,
-    random: ChaCha8Rng,
-    faults: Faults,
-    now_us: i64,
-    appended: usize,
-    owner: Option<Owner>,
-    paused: Vec<Owner>,
-    /// The queue's messages by their number.
-    tokens: BTreeMap<u64, Vec<u8>>,
-    next_token: u64,
-    old_tokens: Vec<Vec<u8>>,
-    alerts: Vec<Alert>,
-    bytes: Vec<Vec<u8>>,
+    pub(crate) simulation: Simulation,
+    pub(crate) market: Market,
+    pub(crate) faults: Faults,
+    pub(crate) random: ChaCha8Rng,
+    pub(crate) auditors: Vec<Auditor>,
+    pub(crate) wanted: usize,
+    pub(crate) kills: usize,
     story: Vec<String>,
-    crashes: usize,
 }
 
 impl World {
-    pub(crate) fn new(market: Market, seed: u64, faults: Faults) -> Self {
-        let now_us = market.entries.first().map_or(0, |entry| entry.at_us);
-        World {
-            market,
-            random: ChaCha8Rng::seed_from_u64(seed ^ 0xa1de_ba2a),
+    /// The market's messages will come, and a few auditors wait for them.
+    pub(crate) fn new(market: &Market, seed: u64, faults: Faults) -> Self {
+        let mut simulation = Simulation::new(seed ^ 0xa1de_ba2a, START_US);
+        simulation.declare_exchange(ALERTS);
+        simulation.declare_queue(ROSTER, false);
+        for shard in 0..market.shards {
+            simulation.declare_stream(&stream(shard), EXCHANGE, &shard.to_string());
+            simulation.declare_queue(&progress_queue(shard), true);
+        }
+        let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
+        let wanted = random.random_range(1..=4);
+        let mut world = World {
+            simulation,
+            market: market.clone(),
             faults,
-            now_us,
-            appended: 0,
-            owner: None,
-            paused: Vec::new(),
-            tokens: BTreeMap::new(),
-            next_token: 0,
-            old_tokens: Vec::new(),
-            alerts: Vec::new(),
-            bytes: Vec::new(),
-            story: vec![format!("seed {seed}")],
-            crashes: 0,
+            random,
+            auditors: Vec::new(),
+            wanted,
+            kills: 0,
+            story: vec![format!("seed {seed}, {wanted} auditors")],
+        };
+        world.publish_market();
+        world
+    }
+
+    fn publish_market(&mut self) {
+        for entry in &self.market.entries {
+            self.simulation.publish_at(entry.at_ms(), entry.message());
+        }
+        self.change_weather();
+    }
+
+    /// All streams are deleted and declared anew, and another market comes.
+    pub(crate) fn make_anew(&mut self, market: Market) {
+        self.tell("the logs are made anew");
+        for shard in 0..market.shards {
+            self.simulation.make_stream_anew(&stream(shard));
+        }
+        let now_us = i64::try_from(self.simulation.now_ms() * 1000).expect("small");
+        self.market = market.later(now_us, "later");
+        self.publish_market();
+    }
+
+    /// Kills owners at any operation, one after the other; each time another one must have the
+    /// token at once.
+    pub(crate) async fn kill_owners(&mut self, kills: u32) {
+        self.wanted = self.wanted.max(2);
+        self.settle().await;
+        for _ in 0..kills {
+            let queue = progress_queue(self.random.random_range(0..self.market.shards));
+            let owner = self.simulation.holder(&queue).expect("an owner");
+            let operations = self.random.random_range(1..30);
+            self.tell(&format!(
+                "kill {owner:?} of {queue} at operation {operations}"
+            ));
+            self.simulation.kill_at(owner, operations);
+            while self.simulation.is_running(owner) {
+                self.simulation.run_for(10).await;
+            }
+            self.simulation.run_for(AT_ONCE_MS).await;
+            let next = self.simulation.holder(&queue);
+            assert!(
+                next.is_some_and(|next| next != owner),
+                "{next:?}: {}",
+                self.story()
+            );
+            self.see_to_the_auditors();
+            self.simulation.run_for(1000).await;
         }
     }
 
-    /// Lets things happen until the log is written, then mends everything and lets the last
-    /// owner finish.
-    pub(crate) fn run_to_the_end(&mut self) {
-        while self.appended < self.market.entries.len() {
-            self.step(true);
+    /// Lets things happen until the log is written, then mends everything and waits until all
+    /// is well.
+    pub(crate) async fn run_to_the_end(&mut self) {
+        let last_ms = self.market.entries.last().map_or(0, |entry| entry.at_ms());
+        let end_ms = last_ms.max(self.simulation.now_ms()) + self.random.random_range(0..10_000);
+        while self.simulation.now_ms() < end_ms {
+            self.see_to_the_auditors();
+            let pause_ms = self.random.random_range(1..2000);
+            self.simulation.run_for(pause_ms).await;
+            self.something_happens();
         }
-        for _ in 0..self.random.random_range(0..200) {
-            self.step(true);
-        }
-        while !self.is_done() {
-            self.step(false);
-        }
+        self.settle().await;
     }
 
-    /// The bodies of the alerts by order id; each order's all of one form.
-    pub(crate) fn bodies(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut bodies = BTreeMap::new();
-        for (alert, body) in self.alerts.iter().zip(&self.bytes) {
-            let known = bodies
-                .entry(alert.order_id.clone())
-                .or_insert_with(|| body.clone());
-            assert_eq!(
-                String::from_utf8_lossy(known),
-                String::from_utf8_lossy(body),
-                "two bodies: {}",
+    async fn settle(&mut self) {
+        self.tell("calm");
+        self.simulation.change(Weather::CALM);
+        for auditor in &mut self.auditors {
+            self.simulation.resume(auditor.id);
+            auditor.is_paused = false;
+        }
+        let deadline_ms = self.simulation.now_ms() + SETTLED_WITHIN_MS;
+        loop {
+            self.see_to_the_auditors();
+            self.simulation.run_for(500).await;
+            let unwell = self.what_is_not_well();
+            let Some(unwell) = unwell else { return };
+            assert!(
+                self.simulation.now_ms() < deadline_ms,
+                "{unwell}: {}",
                 self.story()
             );
         }
-        bodies
     }
 
-    /// How many alerts were published, repeats included.
-    pub(crate) fn published(&self) -> usize {
-        self.alerts.len()
+    /// Stops all auditors; what they leave behind is for the next ones.
+    pub(crate) async fn stop_all(&mut self) {
+        self.tell("all stop");
+        for auditor in &self.auditors {
+            auditor.stop.cancel();
+        }
+        self.simulation.run_for(5000).await;
+        for auditor in &self.auditors {
+            let outcome = self.simulation.outcome(auditor.id);
+            assert!(
+                matches!(outcome, Some(Ok(()))),
+                "{outcome:?}: {}",
+                self.story()
+            );
+        }
     }
 
-    pub(crate) fn crashes(&self) -> usize {
-        self.crashes
+    pub(crate) fn witness(&self) -> Witness {
+        Witness(self.simulation.stored())
+    }
+
+    pub(crate) fn kills(&self) -> usize {
+        self.kills
     }
 
     /// What happened, for a failure's message.
@@ -188,306 +177,70 @@ impl World {
         self.story.join(", ")
     }
 
-    fn is_done(&self) -> bool {
-        self.owner.as_ref().is_some_and(|owner| {
-            owner.next as usize == self.market.entries.len()
-                && owner.sent.is_empty()
-                && owner.confirming.is_empty()
-        })
+    pub(crate) fn tell(&mut self, what: &str) {
+        let now_ms = self.simulation.now_ms();
+        self.story.push(format!("{now_ms}: {what}"));
     }
 
-    fn step(&mut self, faults: bool) {
-        if self.owner.is_none() {
-            self.take_over();
-            return;
-        }
-        match self.random.random_range(0..100) {
-            0..20 => self.append(),
-            20..50 => self.read(),
-            50..65 => self.land(),
-            65..80 => self.confirm(),
-            80..90 => self.get_on_with_the_token(),
-            90..94 => self.learn(),
-            94 if faults && self.faults.crashes => self.crash(),
-            95 if faults && self.faults.pauses => self.pause(),
-            96 if faults && self.faults.pauses => self.wake_a_paused_one(),
-            97 if faults && self.faults.doubled_tokens => self.double_a_token(),
-            98 if faults && self.faults.hand_overs => self.ask_to_leave(),
-            99 if faults && self.faults.lost_tokens => self.lose_tokens(),
-            _ => {}
-        }
-        self.leave_if_ready();
-    }
-
-    /// Time goes on and the next message is appended; now and then a few at once.
-    fn append(&mut self) {
-        if self.faults.prompt {
-            return self.append_and_read();
-        }
-        for _ in 0..self.random.random_range(1..4) {
-            let Some(entry) = self.market.entries.get(self.appended) else {
-                return;
-            };
-            self.now_us = self.now_us.max(entry.at_us);
-            self.appended += 1;
-        }
-    }
-
-    fn catch_up(&mut self) {
-        let Some(owner) = &mut self.owner else { return };
-        while owner.next < self.appended as u64 {
-            read_next(owner, &self.market, self.appended, self.now_us);
-        }
-    }
-
-    /// Before time goes on, progress is recorded, as it is each second.
-    fn append_and_read(&mut self) {
-        if let Some(owner) = &mut self.owner {
-            owner.writing = None;
-            let token = owner.shard.progress().to_json();
-            self.tokens.clear();
-            self.put_token(token);
-        }
-        let Some(entry) = self.market.entries.get(self.appended) else {
-            return;
-        };
-        self.now_us = entry.at_us;
-        self.appended += 1;
-        self.catch_up();
-    }
-
-    fn read(&mut self) {
-        let (now_us, appended) = (self.now_us, self.appended);
-        let Some(owner) = self.owner.as_mut().filter(|owner| !owner.leaving) else {
-            return;
-        };
-        read_next(owner, &self.market, appended, now_us);
-    }
-
-    /// One effect reaches the broker, in no certain order.
-    fn land(&mut self) {
-        let Some(owner) = &mut self.owner else { return };
-        if let Some((offset, body)) = take_any(&mut owner.sent, &mut self.random) {
-            owner.confirming.push(offset);
-            self.publish(body);
-        }
-    }
-
-    fn confirm(&mut self) {
-        let Some(owner) = &mut self.owner else { return };
-        if let Some(offset) = take_any(&mut owner.confirming, &mut self.random) {
-            owner.shard.confirmed(offset);
-        }
-    }
-
-    fn publish(&mut self, body: Vec<u8>) {
-        self.alerts.push(Alert::from_json(&body).expect("an alert"));
-        self.bytes.push(body);
-    }
-
-    fn get_on_with_the_token(&mut self) {
-        let Some(owner) = &mut self.owner else { return };
-        match &mut owner.writing {
-            None => {
-                let token = owner.shard.progress().to_json();
-                let replaces = self.tokens.keys().copied().collect();
-                owner.writing = Some(Writing {
-                    token,
-                    replaces,
-                    landed: false,
-                });
-            }
-            Some(writing) if !writing.landed => {
-                writing.landed = true;
-                let token = writing.token.clone();
-                self.put_token(token);
-            }
-            Some(writing) => {
-                for number in &writing.replaces {
-                    self.old_tokens.extend(self.tokens.remove(number));
-                }
-                owner.writing = None;
+    /// Not all alerts are out, or a shard has no owner, or somebody has too many.
+    fn what_is_not_well(&self) -> Option<String> {
+        let running: Vec<_> = self.auditors.iter().map(|auditor| auditor.id).collect();
+        let mut held = BTreeMap::<_, usize>::new();
+        for shard in 0..self.market.shards {
+            match self.simulation.holder(&progress_queue(shard)) {
+                Some(holder) if running.contains(&holder) => *held.entry(holder).or_default() += 1,
+                holder => return Some(format!("shard {shard} is owned by {holder:?}")),
             }
         }
+        let share = (self.market.shards as usize).div_ceil(running.len());
+        if let Some((holder, held)) = held.iter().find(|(_, held)| **held > share) {
+            return Some(format!(
+                "{holder:?} has {held} shards of {}",
+                self.market.shards
+            ));
+        }
+        let bodies = self.witness().bodies();
+        let missing = |order: &&String| !bodies.contains_key(*order);
+        let missing = self.market.over_purchased.iter().find(missing)?;
+        Some(format!("{missing} has not alerted"))
     }
 
-    fn put_token(&mut self, token: Vec<u8>) {
-        self.tokens.insert(self.next_token, token);
-        self.next_token += 1;
-    }
-
-    /// The owner gets whatever other tokens stand in the queue.
-    fn learn(&mut self) {
-        let tokens: Vec<_> = self.tokens.values().map(|token| parse(token)).collect();
-        if let Some(owner) = &mut self.owner {
-            tokens
-                .into_iter()
-                .for_each(|token| owner.shard.learn(token));
+    /// Who has ended is started again.
+    fn see_to_the_auditors(&mut self) {
+        let simulation = &self.simulation;
+        self.auditors
+            .retain(|auditor| simulation.is_running(auditor.id));
+        while self.auditors.len() < self.wanted {
+            let auditor = self.start();
+            self.auditors.push(auditor);
         }
     }
 
-    fn take_over(&mut self) {
-        if self.tokens.is_empty() {
-            self.put_token(Token::default().to_json());
-        }
-        let Some(first) = self.tokens.values().next() else {
-            return;
+    fn start(&mut self) -> Auditor {
+        let name = format!("auditor-{}", self.simulation.now_ms());
+        let shards = self.market.shards;
+        let config = Config {
+            name,
+            streams: (0..shards).map(stream).collect(),
+            progress_queues: (0..shards).map(progress_queue).collect(),
+            exchanges: vec![ALERTS.to_owned()],
+            roster: ROSTER.to_owned(),
+            time_header: TIME,
+            stamp_headers: ["read", "published"],
+            skew: Duration::from_micros(SKEW_US.unsigned_abs()),
+            prefetch: self.random.random_range(16..64),
+            progress_every: Duration::from_millis(500),
+            drain_within: Duration::from_secs(10),
         };
-        let mut token = parse(first);
-        if token.is_blank() {
-            token = self
-                .tokens
-                .values()
-                .map(|token| parse(token))
-                .fold(token, Token::merge);
-        }
-        let settings = Settings {
-            ttl_us: TTL_US + GRACE_US,
-            max_books: 1000,
-            hash_seed: self.random.random(),
-        };
-        let shard = Shard::take_over(Auditing(Books::new(settings)), token, SKEW_US);
-        let next = shard.start().unwrap_or(0);
-        self.story
-            .push(format!("an owner from {next} at {}", self.appended));
-        self.owner = Some(Owner {
-            shard,
-            next,
-            sent: Vec::new(),
-            confirming: Vec::new(),
-            writing: None,
-            leaving: false,
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let id = self.simulation.start(0, |host| async move {
+            engine::run(&host, config, Arc::default(), Auditing::new, stopped).await
         });
-        if self.faults.prompt {
-            self.catch_up();
+        Auditor {
+            id,
+            stop,
+            is_paused: false,
         }
     }
-
-    /// What was on its way to the broker arrives or not.
-    fn crash(&mut self) {
-        let Some(mut owner) = self.owner.take() else {
-            return;
-        };
-        self.story.push(format!("crash at {}", owner.next));
-        self.crashes += 1;
-        for (_, body) in std::mem::take(&mut owner.sent) {
-            if self.random.random_bool(0.5) {
-                self.publish(body);
-            }
-        }
-        if let Some(writing) = owner.writing.take()
-            && !writing.landed
-            && self.random.random_bool(0.5)
-        {
-            self.put_token(writing.token);
-        }
-    }
-
-    fn pause(&mut self) {
-        self.story.push("pause".to_owned());
-        self.paused.extend(self.owner.take());
-    }
-
-    /// A paused owner goes on a little before it notices that its connection is gone.
-    fn wake_a_paused_one(&mut self) {
-        let Some(mut owner) = take_any(&mut self.paused, &mut self.random) else {
-            return;
-        };
-        self.story.push("a paused one wakes".to_owned());
-        for _ in 0..self.random.random_range(0..10) {
-            read_next(&mut owner, &self.market, self.appended, self.now_us);
-        }
-        for (offset, body) in std::mem::take(&mut owner.sent) {
-            if self.random.random_bool(0.7) {
-                self.publish(body);
-                owner.shard.confirmed(offset);
-            }
-        }
-        if self.random.random_bool(0.5) {
-            let token = owner.shard.progress().to_json();
-            self.put_token(token);
-        }
-    }
-
-    fn double_a_token(&mut self) {
-        let old = take_any(&mut self.old_tokens, &mut self.random);
-        if let Some(token) = old.or_else(|| self.tokens.values().next().cloned()) {
-            self.story.push("a token is there twice".to_owned());
-            self.put_token(token);
-        }
-    }
-
-    fn lose_tokens(&mut self) {
-        self.story.push("tokens are lost".to_owned());
-        let damaged = self.random.random_bool(0.5);
-        for token in self.tokens.values_mut() {
-            if damaged {
-                let place = self.random.random_range(0..token.len());
-                token[place] ^= 1 << self.random.random_range(0..7);
-            }
-        }
-        if !damaged {
-            self.tokens.clear();
-        }
-        self.crash();
-    }
-
-    fn ask_to_leave(&mut self) {
-        if let Some(owner) = &mut self.owner {
-            self.story.push("asked to leave".to_owned());
-            owner.leaving = true;
-        }
-    }
-
-    /// An owner that hands over has its effects confirmed, writes its last token, then goes.
-    fn leave_if_ready(&mut self) {
-        let ready = self.owner.as_ref().is_some_and(|owner| {
-            owner.leaving
-                && owner.sent.is_empty()
-                && owner.confirming.is_empty()
-                && owner.writing.is_none()
-        });
-        let Some(mut owner) = ready.then(|| self.owner.take()).flatten() else {
-            return;
-        };
-        self.tokens.clear();
-        self.put_token(owner.shard.progress().to_json());
-    }
-}
-
-fn read_next(owner: &mut Owner, market: &Market, appended: usize, now_us: i64) {
-    let Some(entry) = market.entries.get(owner.next as usize) else {
-        return;
-    };
-    if owner.next as usize >= appended {
-        return;
-    }
-    let mut effects = Vec::new();
-    let message = Arrived {
-        offset: owner.next,
-        time_us: Some(entry.time_us),
-        body: &entry.body,
-    };
-    owner
-        .shard
-        .apply(message, now_us, &mut effects)
-        .expect("the token's own log");
-    owner.sent.extend(
-        effects
-            .into_iter()
-            .map(|effect| (owner.next, effect.body.to_vec())),
-    );
-    owner.next += 1;
-}
-
-fn parse(token: &[u8]) -> Token {
-    Token::from_json(token).unwrap_or_default()
-}
-
-fn take_any<T>(items: &mut Vec<T>, random: &mut ChaCha8Rng) -> Option<T> {
-    if items.is_empty() {
-        return None;
-    }
-    let index = random.random_range(0..items.len());
-    Some(items.swap_remove(index))
 }
