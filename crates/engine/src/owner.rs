@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
 use crate::keeper::Keeper;
-use crate::machine::Machine;
+use crate::machine::{FORWARDED_HEADER, Machine};
 use crate::roster::Seat;
 use crate::run::Config;
 use crate::shard::{Arrived, Shard};
@@ -31,10 +31,6 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// How often somebody in the line looks whether the token is lost.
 const SEED_EVERY: Duration = Duration::from_secs(30);
-
-/// A token is written again after this time even if nothing happened: the broker closes a
-/// channel that holds a delivery for long (30 minutes by default).
-const RENEW_AFTER: Duration = Duration::from_secs(300);
 
 /// What the owner of one shard works with.
 pub(crate) struct Owner<F> {
@@ -182,11 +178,12 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
                         }
                     }
                     let token = shard.progress().to_json();
-                    let due = token != keeper.last_written() || written_at.elapsed() > RENEW_AFTER;
+                    let due = token != keeper.last_written() || written_at.elapsed() > self.config.renew_after;
                     if due && !keeper.is_writing() {
                         keeper.begin_write(token);
                         written_at = Instant::now();
                     }
+                    stream.acknowledge().await?;
                 }
                 delivery = stream.next(), if outbox.has_room() => {
                     let delivery = delivery?;
@@ -201,6 +198,7 @@ impl<M: Machine, F: Fn(u32) -> M> Owner<F> {
                     let message = Arrived {
                         offset,
                         time_us: delivery.integer(self.config.time_header),
+                        forwarded: delivery.text(FORWARDED_HEADER).is_some(),
                         body: delivery.body(),
                     };
                     let suppressed = match shard.apply(message, clock_us(), &mut effects) {
@@ -319,6 +317,8 @@ struct Stream {
     deliveries: Deliveries,
     name: String,
     tag: String,
+    /// The newest delivery that was read, and how many are not acknowledged with it.
+    newest: u64,
     unacknowledged: u16,
 }
 
@@ -338,6 +338,7 @@ impl Stream {
             deliveries,
             name,
             tag,
+            newest: 0,
             unacknowledged: 0,
         })
     }
@@ -356,12 +357,22 @@ impl Stream {
     }
 
     async fn read(&mut self, tag: u64) -> Result<(), Error> {
+        self.newest = tag;
         self.unacknowledged += 1;
         if self.unacknowledged < ACK_EVERY {
             return Ok(());
         }
+        self.acknowledge().await
+    }
+
+    /// Acknowledges the rest, for an idle shard: the broker closes a channel on which a delivery
+    /// stays open for long, that of a stream too.
+    async fn acknowledge(&mut self) -> Result<(), Error> {
+        if self.unacknowledged == 0 {
+            return Ok(());
+        }
         self.unacknowledged = 0;
-        self.channel.ack(tag, true).await
+        self.channel.ack(self.newest, true).await
     }
 }
 

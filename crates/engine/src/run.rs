@@ -37,6 +37,12 @@ pub struct Config {
     pub prefetch: u16,
     /// How often progress is recorded.
     pub progress_every: Duration,
+    /// A token is written again after this time even if nothing happened: the broker closes a
+    /// channel that holds a delivery for longer than its `consumer_timeout`.
+    pub renew_after: Duration,
+    /// How long nothing is given back after something came straight back: whoever else is in
+    /// the roster does not stand in the line for these shards.
+    pub reluctance: Duration,
     /// How long a stop waits for the confirms of what was published.
     pub drain_within: Duration,
 }
@@ -133,7 +139,7 @@ impl<M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<F> {
             seats.push(seat);
             tasks.spawn(owner.run(ended.clone()));
         }
-        let kept = roster::keep(&self.config.roster, name, &inbound, &seats, &ended);
+        let kept = roster::keep(&self.config, &inbound, &seats, &ended);
         let outcome = tokio::select! {
             outcome = kept => outcome,
             failed = first_failure(&mut tasks) => Err(failed),

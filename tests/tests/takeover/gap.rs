@@ -5,7 +5,7 @@ use private_broker::Release;
 use serde_json::Value;
 use tests::{InLine, Outcome, on_a_stage, until};
 
-use crate::scene::{Scene, closing, same_orders};
+use crate::scene::{Scene, closing};
 
 const SMALL: [&str; 2] = ["shard_segment_bytes=100000", "shard_max_bytes=300000"];
 
@@ -40,7 +40,7 @@ fn a_gap_is_said_with_its_size_and_counted_and_later_orders_alert() -> Outcome {
             "{size}: {line}"
         );
         let orders = scene.over_purchase_all("after", 0..10)?;
-        same_orders(&scene.alerts()?, &orders)?;
+        scene.same_orders(&scene.alerts()?, &orders)?;
         let ended = owner.terminate()?.successful()?;
         ensure!(
             closing(&ended.log, "lost_to_retention")? == size,
@@ -63,7 +63,7 @@ fn a_stream_that_keeps_everything_has_no_gap_however_often_its_owner_changes() -
             for _ in 0..30 {
                 scene.publish_into(0, filler.clone())?;
             }
-            same_orders(&scene.alerts()?, &orders)?;
+            scene.same_orders(&scene.alerts()?, &orders)?;
             let ended = owner.terminate()?.successful()?;
             ensure!(!ended.log.contains("GAP"), "{}", ended.log);
             ensure!(

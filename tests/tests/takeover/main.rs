@@ -5,12 +5,16 @@
 mod away;
 mod front_door;
 mod gap;
+mod held;
 mod kill;
+mod order;
 mod pause;
+mod reluctance;
 mod rolling;
 mod rules;
 mod scene;
 mod share;
 mod time;
 mod token;
+mod unbound;
 mod volume;

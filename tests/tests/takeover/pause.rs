@@ -5,7 +5,7 @@ use private_broker::Release;
 use tests::{Outcome, on_a_stage, until};
 use topology::names::AUDITORS;
 
-use crate::scene::{Scene, has, same_orders};
+use crate::scene::{Scene, has};
 
 #[test]
 fn a_paused_auditor_that_wakes_after_others_took_its_shards_does_no_harm() -> Outcome {
@@ -33,7 +33,7 @@ fn a_paused_auditor_that_wakes_after_others_took_its_shards_does_no_harm() -> Ou
         scene.amqp.has_consumers(AUDITORS, 2)?;
         orders.extend(scene.over_purchase_all("together", 0..50)?);
         alerts.extend(scene.alerts()?);
-        let repeated = same_orders(&alerts, &orders)?;
+        let repeated = scene.same_orders(&alerts, &orders)?;
         eprintln!("{} alerts, {repeated} repeated", orders.len());
         ensure!(sleeper.is_running()?);
         sleeper.terminate()?.successful()?;

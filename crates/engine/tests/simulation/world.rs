@@ -58,6 +58,7 @@ impl Machine for Auditing {
             begin_us,
             replayed,
             body,
+            ..
         } = *message;
         self.0.end_due(log_us, &mut Vec::new());
         for item in read_batch(body) {
@@ -466,6 +467,7 @@ fn read_next(owner: &mut Owner, market: &Market, appended: usize, now_us: i64) {
     let message = Arrived {
         offset: owner.next,
         time_us: Some(entry.time_us),
+        forwarded: false,
         body: &entry.body,
     };
     owner
