@@ -15,6 +15,13 @@ use crate::roster::{self, Seat};
 /// Unconfirmed messages of one shard at the broker.
 const WINDOW: usize = 256;
 
+/// Channels that a shard takes on the connection for reading: its token, its stream, and a second
+/// look at the stream.
+const CHANNELS: usize = 3;
+
+/// Channels besides: the roster, and whatever is asked in between.
+const MORE_CHANNELS: usize = 2;
+
 /// What an engine works on.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -163,6 +170,9 @@ impl<M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<F> {
     /// Looks for every object that the session needs, so that a missing one is said at once.
     async fn find_objects(&self, connection: &broker::Connection) -> Result<(), Error> {
         let config = &self.config;
+        let shards = config.streams.len();
+        let needed = shards * CHANNELS + MORE_CHANNELS;
+        connection.has_channels(needed, &format!("{shards} shards"))?;
         for queue in config
             .streams
             .iter()

@@ -123,6 +123,13 @@ fn a_file_raises_the_oracles_alerts_without_a_broker() -> Outcome {
             audited.log
         );
 
+        // Some systems begin a file with a byte order mark.
+        let marked = "\u{feff}".to_owned() + &fs::read_to_string(&file)?;
+        let marked = stage.file("marked.jsonl", marked)?;
+        let auditor = stage.program("auditor")?.arg("--file").arg(marked);
+        let read = auditor.run()?.successful()?;
+        ensure!(read.output == audited.output, "{}", read.log);
+
         let from_input = stage.program("auditor")?.args(["--file", "-"]).input(&file);
         ensure!(
             from_input.run()?.successful()?.output == audited.output,

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use private_broker::Release;
 use serde_json::Value;
-use tests::{InLine, Outcome, none_missed, on_a_stage, until};
+use tests::{InLine, Outcome, none_missed, on_a_stage, on_each_release, until};
 
 use crate::scene::{ALERTS, Scene, closing, distinct, has, order_of};
 
 #[test]
 fn after_a_kill_the_other_takes_over_under_load_and_no_alert_is_missed() -> Outcome {
-    on_a_stage(Release::Installed, |stage| {
+    on_each_release(|stage| {
         let scene = Scene::open(stage, 4, &[])?;
         let mut auditors = vec![scene.auditor(&[])?, scene.auditor(&[])?];
         let shared = |auditor| (0..4).filter(|shard| has(auditor, *shard)).count() == 2;

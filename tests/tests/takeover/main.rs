@@ -3,6 +3,7 @@
 //! One test binary, so that all tests share the broker of the run.
 
 mod away;
+mod channels;
 mod front_door;
 mod gap;
 mod held;

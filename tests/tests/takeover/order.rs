@@ -1,8 +1,7 @@
 //! Alerts come in the order of the log.
 
 use anyhow::{Result, ensure};
-use private_broker::Release;
-use tests::{Outcome, on_a_stage, purchase, request};
+use tests::{Outcome, on_each_release, purchase, request};
 
 use crate::scene::{Scene, order_of};
 
@@ -10,7 +9,7 @@ use crate::scene::{Scene, order_of};
 /// order does not come at all.
 #[test]
 fn a_burst_of_alerts_stands_in_the_order_of_the_log() -> Outcome {
-    on_a_stage(Release::Installed, |stage| {
+    on_each_release(|stage| {
         let scene = Scene::open(stage, 1, &[])?;
         // Many times what may be unconfirmed, all there when the owner comes.
         let orders: Vec<_> = (0..6000).map(|number| format!("order {number}")).collect();

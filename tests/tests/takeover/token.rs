@@ -3,13 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use private_broker::Release;
 use serde_json::Value;
-use tests::{InLine, Outcome, Stage, on_a_stage, purge, until};
+use tests::{InLine, Outcome, Stage, on_a_stage, on_each_release, purge, until};
 
 use crate::scene::{SECOND, Scene, now_us};
 
 #[test]
 fn a_lost_token_is_replaced_and_no_alert_is_missed() -> Outcome {
-    on_a_stage(Release::Installed, |stage| {
+    on_each_release(|stage| {
         let scene = Scene::open(stage, 1, &[])?;
         let mut orders = scene.over_purchase_all("a", 0..20)?;
         let mut owner = scene.owner(&[])?;
