@@ -1,10 +1,11 @@
 # make demo    the whole system on this machine, on a broker of its own
 # make test    everything that is checked: format, lints, docs, tests
 # make soak    faults under load, for long
+# make bench   everything measured, into docs/benchmarks; QUICK=1 for a look of three minutes
 # make figures what a change of owner and an open book cost
 # make build   the programs, into target/release
 
-.PHONY: build demo figures soak test
+.PHONY: bench build demo figures soak test
 
 build:
 	cargo build --release --workspace
@@ -18,6 +19,7 @@ test:
 	tests/packages.sh test
 	cargo fmt --all -- --check
 	cargo build --release --workspace
+	cargo build --release --workspace --features channel-boy/crash-points --bin channel-boy-crash-points
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
 	cargo test --release --workspace
@@ -27,6 +29,10 @@ soak: build
 	tests/packages.sh test
 	ALDEBARAN_SECONDS=$${ALDEBARAN_SECONDS:-60} ALDEBARAN_RATE=$${ALDEBARAN_RATE:-20000} \
 		cargo test --release -p tests --test faults -- --nocapture
+
+bench: build
+	tests/packages.sh bench
+	@target/release/benchmark $(if $(QUICK),--quick)
 
 figures: build
 	tests/packages.sh test

@@ -3,12 +3,17 @@
 #
 # usage: tests/packages.sh demo    what `make demo` needs
 #        tests/packages.sh test    what `make test` needs: more clients, more tools
+#        tests/packages.sh bench   what `make bench` needs: a place for the peers
 set -eu
 
-packages='python3 python3-aiosmtpd'
+case $1 in
+demo) packages='python3 python3-aiosmtpd' ;;
+bench) packages='python3 python3-venv util-linux' ;;
+*) packages='python3 python3-aiosmtpd amqp-tools python3-pika debootstrap openssl ca-certificates
+    postgresql-15' ;;
+esac
 # An existing broker needs no broker of ours.
 [ "$1" = demo ] && [ -n "${ALDEBARAN_AMQP_URL:-}" ] || packages="$packages rabbitmq-server"
-[ "$1" = demo ] || packages="$packages amqp-tools python3-pika debootstrap openssl ca-certificates"
 command -v cc >/dev/null || packages="$packages gcc libc6-dev"
 
 missing=
@@ -16,7 +21,31 @@ for package in $packages; do
     state=$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+
+# Nagios and NSCA are unpacked, not installed: installed they bring a mail server and services.
+unpack() {
+    tree=${XDG_CACHE_HOME:-$HOME/.cache}/aldebaran/nagios
+    if [ "$1" = demo ] || [ -e "$tree" ]; then
+        return
+    fi
+    echo "Unpacking nagios4-core and nsca to $tree" >&2
+    new=$tree.$$
+    mkdir -p "$new"
+    (
+        cd "$new"
+        download() { apt-get --quiet download nagios4-core nsca libmcrypt4 >&2; }
+        download || { apt-get update >&2 && download; }
+        for package in *.deb; do
+            dpkg-deb --extract "$package" .
+            rm "$package"
+        done
+    )
+    mv -T "$new" "$tree" || rm -rf "$new" # somebody else was quicker
+}
+if [ -z "$missing" ]; then
+    unpack "$1"
+    exit 0
+fi
 
 if ! command -v apt-get >/dev/null; then
     echo "This is no Debian. Please install yourself what these packages hold:$missing." >&2
@@ -47,7 +76,11 @@ export DEBIAN_FRONTEND=noninteractive
     apt-get install --yes --no-install-recommends $missing
 } </dev/null >&2
 
-# We only want the program: the next boot shall not start a service that nobody asked for.
-case $missing in
-*rabbitmq-server*) update-rc.d rabbitmq-server disable >&2 ;;
-esac
+# We only want the programs: the next boot shall not start a service that nobody asked for.
+for service in rabbitmq-server postgresql; do
+    case $missing in
+    *"$service"*) update-rc.d "$service" disable >&2 ;;
+    esac
+done
+
+unpack "$1"

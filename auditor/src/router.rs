@@ -6,13 +6,11 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use broker::{
-    Channel, Delivery, Endpoint, Error, Header, Message, Outbox, Proven, connect_patiently,
-    hold_sessions,
-};
+use broker::{Delivered, Error, Header, Host, Lane, Link, Message, Outbox, Proven, hold_sessions};
 use futures::StreamExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use topology::names;
 use trade::pack::{Limits, Packed, Packer};
@@ -36,15 +34,15 @@ const LIMITS: Limits = Limits {
 };
 
 /// What a router works on.
-pub(crate) struct Router {
-    pub(crate) endpoint: Endpoint,
+pub(crate) struct Router<H> {
+    pub(crate) host: H,
     pub(crate) name: String,
     pub(crate) shards: u32,
     pub(crate) tally: Arc<Tally>,
     pub(crate) drain_within: Duration,
 }
 
-impl Router {
+impl<H: Host> Router<H> {
     /// Routes until stopped; then what was taken is passed on and acknowledged.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Error> {
         hold_sessions(&stop, async |proven| self.session(proven, &stop).await).await
@@ -52,20 +50,20 @@ impl Router {
 
     async fn session(&self, proven: &mut Proven, stop: &CancellationToken) -> Result<(), Error> {
         let name = format!("{} router", self.name);
-        let Some(inbound) = connect_patiently(&self.endpoint, &name, stop).await? else {
+        let Some(inbound) = self.host.connect(&name, stop).await? else {
             return Ok(());
         };
-        let Some(outbound) = connect_patiently(&self.endpoint, &name, stop).await? else {
+        let Some(outbound) = self.host.connect(&name, stop).await? else {
             return Ok(());
         };
         let channel = inbound.channel().await?;
         let mut door = channel
             .consume(names::TRADE_DATA, &self.name, PREFETCH, None)
             .await?;
-        let publisher = Arc::new(outbound.publisher(WINDOW).await?);
+        let publisher = outbound.publisher(WINDOW).await?;
         proven.set();
 
-        let mut desk = Desk::new(self, Outbox::new(publisher), channel);
+        let mut desk = Desk::new(self, publisher, channel);
         loop {
             let due = desk.next_due();
             tokio::select! {
@@ -96,10 +94,10 @@ impl Router {
 }
 
 /// The messages that are being passed on.
-struct Desk<'a> {
-    router: &'a Router,
-    channel: Channel,
-    outbox: Outbox<Vec<u64>>,
+struct Desk<'a, H: Host> {
+    router: &'a Router<H>,
+    channel: <H::Link as Link>::Channel,
+    outbox: Outbox<Vec<u64>, <H::Link as Link>::Publisher>,
     packer: Packer<u64>,
     /// For each delivery since the last acknowledged one, how many of its trades are not
     /// confirmed. The broker numbers the deliveries of a channel without a gap.
@@ -108,11 +106,15 @@ struct Desk<'a> {
     began: Instant,
 }
 
-impl<'a> Desk<'a> {
-    fn new(router: &'a Router, outbox: Outbox<Vec<u64>>, channel: Channel) -> Self {
+impl<'a, H: Host> Desk<'a, H> {
+    fn new(
+        router: &'a Router<H>,
+        publisher: <H::Link as Link>::Publisher,
+        channel: <H::Link as Link>::Channel,
+    ) -> Self {
         Desk {
             channel,
-            outbox,
+            outbox: Outbox::new(Arc::new(publisher)),
             packer: Packer::new(router.shards, LIMITS),
             open: VecDeque::new(),
             first_open: 1,
@@ -122,7 +124,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Takes a message apart and its trades on.
-    async fn take(&mut self, delivery: &Delivery) -> Result<(), Error> {
+    async fn take(&mut self, delivery: &impl Delivered) -> Result<(), Error> {
         let tag = delivery.tag();
         let mut rejections = Rejections::of(names::TRADE_DATA, None);
         let mut rejected = Vec::new();
@@ -181,7 +183,7 @@ impl<'a> Desk<'a> {
             routing_key: packed.shard.to_string(),
             body: packed.body.into(),
             content_type: Some(NDJSON),
-            headers: vec![(TIME_HEADER, Header::Int(clock_us()))],
+            headers: vec![(TIME_HEADER, Header::Int(self.router.host.clock_us()))],
             ..Message::default()
         };
         self.outbox.push(packed.tags, message);
@@ -239,15 +241,7 @@ impl<'a> Desk<'a> {
 /// Waits until then; for ever if there is no then.
 async fn at(due: Option<Instant>) {
     match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
+        Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
     }
-}
-
-/// Microseconds since the epoch.
-fn clock_us() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -9,7 +9,7 @@ use program::Fault;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use topology::names;
-use trade::TIME_HEADER;
+use trade::{PUBLISHED_HEADER, READ_HEADER, TIME_HEADER};
 
 use crate::flags::Flags;
 use crate::machine::OverPurchase;
@@ -46,7 +46,7 @@ pub(crate) async fn audit(flags: &Flags, stop: CancellationToken) -> Result<(), 
         move |shard| OverPurchase::new(shard, shards, settings.clone(), Arc::clone(&tally))
     };
     let router = Router {
-        endpoint: endpoint.clone(),
+        host: endpoint.clone(),
         name: name.clone(),
         shards,
         tally: Arc::clone(&tally),
@@ -111,6 +111,7 @@ fn config(flags: &Flags, name: String, shards: u32) -> Config {
         ],
         roster: names::AUDITORS.to_owned(),
         time_header: TIME_HEADER,
+        stamp_headers: [READ_HEADER, PUBLISHED_HEADER],
         skew: flags.max_skew,
         prefetch: 64,
         progress_every: Duration::from_secs(1),

@@ -47,9 +47,12 @@ pub(crate) async fn attempt(
             let letter = Letter {
                 channel: &desk.channel.name,
                 recipient: &claim.recipient,
+                id: alert.alert_id,
                 alert: &alert,
                 payload: &claim.payload,
+                more: &[],
                 created_ms: claim.created_ms,
+                first_try_ms: claim.first_try_ms.unwrap_or(begun_ms),
             };
             let threshold = Threshold::default();
             tokio::select! {

@@ -1,8 +1,10 @@
-//! Named points at which a test may end the process, as kill -9 would: no destructor runs.
+//! Named points at which a test may have the process killed, with SIGKILL: nothing runs after it.
 //!
-//! Built only with the feature `crash-points`; `ALDEBARAN_CRASH_AT=sending` ends the process the
-//! first time it comes by that point, `sending:3` the third time. The points, in their order:
-//! `received`, `inserted`, `acknowledged`, `claimed`, `sending`, `answered`, `recorded`.
+//! Built only with the feature `crash-points`; `ALDEBARAN_CRASH_AT=sending` kills the process the
+//! first time it comes by that point, `sending:3` the third time. With `ALDEBARAN_STOP_AT` it is
+//! only stopped, with SIGSTOP. The points, in their order:
+//! `received`, `inserted`, `acknowledged`, `claimed`, `sending`, `threshold` (right before the
+//! first byte that can make the provider take it), `answered`, `recorded`.
 
 /// Passes a point.
 #[cfg(not(feature = "crash-points"))]
@@ -11,17 +13,46 @@ pub(crate) fn point(_name: &str) {}
 /// Passes a point, or does not.
 #[cfg(feature = "crash-points")]
 pub(crate) fn point(name: &str) {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    if armed::CRASH.comes_by(name) {
+        // The signal is there before the call returns; no other thread gets far.
+        let _ = kill_process(getpid(), Signal::KILL);
+        std::process::abort();
+    }
+    if armed::STOP.comes_by(name) {
+        let _ = kill_process(getpid(), Signal::STOP);
+    }
+}
+
+#[cfg(feature = "crash-points")]
+mod armed {
     use std::sync::{
         LazyLock,
         atomic::{AtomicU64, Ordering},
     };
-    static WHERE: LazyLock<(String, AtomicU64)> = LazyLock::new(|| {
-        let text = std::env::var("ALDEBARAN_CRASH_AT").unwrap_or_default();
-        let (name, times) = text.split_once(':').unwrap_or((&text, "1"));
-        (name.to_owned(), AtomicU64::new(times.parse().unwrap_or(1)))
-    });
-    let (chosen, left) = &*WHERE;
-    if chosen == name && left.fetch_sub(1, Ordering::SeqCst) == 1 {
-        std::process::abort();
+
+    pub(super) static CRASH: LazyLock<Trap> = LazyLock::new(|| Trap::of("ALDEBARAN_CRASH_AT"));
+    pub(super) static STOP: LazyLock<Trap> = LazyLock::new(|| Trap::of("ALDEBARAN_STOP_AT"));
+
+    /// A point, and how often it is passed before something happens.
+    pub(super) struct Trap {
+        point: String,
+        left: AtomicU64,
+    }
+
+    impl Trap {
+        fn of(variable: &str) -> Self {
+            let text = std::env::var(variable).unwrap_or_default();
+            let (point, times) = text.split_once(':').unwrap_or((&text, "1"));
+            Self {
+                point: point.to_owned(),
+                left: AtomicU64::new(times.parse().unwrap_or(1)),
+            }
+        }
+
+        pub(super) fn comes_by(&self, point: &str) -> bool {
+            self.point == point && self.left.fetch_sub(1, Ordering::SeqCst) == 1
+        }
     }
 }

@@ -208,6 +208,10 @@ impl<'a> Consuming<'a> {
                 return self.channel.nack(tag, false).await.map_err(End::Broker);
             }
         };
+        if !desk.channel.filter.wants(&alert) {
+            desk.tally.filtered.add(1);
+            return self.acknowledge(tag).await;
+        }
         let payload = delivery.into_body();
         let recipients = desk.channel.recipients.len();
         let boarding = desk

@@ -1,24 +1,19 @@
 //! Whether the broker can hold the topology, asked before anything is changed.
 
 use anyhow::anyhow;
-use broker::{Argument, Endpoint, Error, QueueDeclaration};
-use topology::{Queue, QueueKind, Topology};
+use broker::{Argument, Error, QueueDeclaration, Server};
+use topology::{Action, Object, Plan, Queue, QueueKind};
 
 use crate::session::Session;
 
 /// The oldest RabbitMQ that will do.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Checks the version, and that there can be queues of the kinds that the file has.
+/// Checks the version.
 ///
 /// # Errors
-/// When the broker is too old or must be changed first; says what to do.
-pub(crate) async fn check(
-    topology: &Topology,
-    endpoint: &Endpoint,
-    session: &mut Session<'_>,
-) -> anyhow::Result<()> {
-    let server = broker::server(endpoint).await?;
+/// When the broker is too old, or none; says what to do.
+pub(crate) fn version(server: &Server) -> anyhow::Result<()> {
     let (product, version) = (&server.product, &server.version);
     tracing::debug!(product, version, "the broker");
     if product != "RabbitMQ" {
@@ -35,13 +30,23 @@ pub(crate) async fn check(
             OLDEST.1
         ));
     }
+    Ok(())
+}
+
+/// Checks that there can be queues of the kinds that are to be created.
+///
+/// # Errors
+/// When the broker must be changed first; says what to do.
+pub(crate) async fn kinds(plan: &Plan, session: &mut Session<'_>) -> anyhow::Result<()> {
     for kind in [QueueKind::Quorum, QueueKind::Stream] {
-        if let Some(queue) = topology
-            .queues
-            .iter()
-            .find(|queue| queue.value.kind == kind)
-        {
-            kind_works(&queue.value, session).await?;
+        let new = plan
+            .of(Action::Create)
+            .find_map(|entry| match &entry.wanted {
+                Some(Object::Queue(queue)) if queue.kind == kind => Some(queue),
+                _ => None,
+            });
+        if let Some(queue) = new {
+            kind_works(queue, session).await?;
         }
     }
     Ok(())
@@ -76,7 +81,12 @@ async fn kind_works(queue: &Queue, session: &mut Session<'_>) -> anyhow::Result<
     }
 }
 
+/// Whether a lost connection is the broker's way to say so.
+pub(crate) fn is_about_a_feature(error: &Error) -> bool {
+    matches!(error, Error::Lost(words) if lacks_a_feature(words))
+}
+
 /// Whether the broker refuses because of a feature flag, which its operator can enable.
-pub(crate) fn lacks_a_feature(words: &str) -> bool {
+fn lacks_a_feature(words: &str) -> bool {
     words.contains("feature flag")
 }

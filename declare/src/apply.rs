@@ -1,238 +1,170 @@
-//! `declare apply`: creates what is missing.
+//! `declare apply`: creates what is missing, and changes what the broker can change.
 
-use std::collections::BTreeSet;
-use std::io::Write;
+use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
-use broker::{Endpoint, Error};
+use anyhow::Context;
+use clap::Args;
 use program::Fault;
 use tokio_util::sync::CancellationToken;
-use topology::{Binding, Destination, Exchange, Queue, Step, Topology};
+use topology::{Action, Entry, Plan, Topology};
 
-use crate::outcome::{Counts, Outcome, tell};
-use crate::session::Session;
-use crate::{able, object};
+use crate::carry::Carrier;
+use crate::consent::{self, Consent};
+use crate::flags::{Output, OutputArgs, PlaceArgs};
+use crate::outcome::{Counts, Outcome};
+use crate::place::Place;
+use crate::report::Report;
+use crate::survey::{Survey, survey};
+use crate::{able, plan, saved, verdict};
 
-/// The exit code when something exists with other properties.
-const CONFLICT: u8 = 11;
+/// What `apply` takes.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// A plan that `plan -o` wrote: applied only if the broker and the file still give the same
+    #[arg(value_name = "PLAN")]
+    pub(crate) saved: Option<PathBuf>,
+    /// Does not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
 
-/// Declares everything, one object after the other, and goes on after what the broker refuses.
+/// Plans, asks, and carries out what creates and changes. Goes on after what the broker refuses.
 ///
 /// # Errors
 /// Exit code 1 when the broker is away, not able, or refused something, or when stopped; 11 when
-/// objects conflict and nothing else went wrong.
+/// objects conflict and nothing else went wrong; 2 when nobody could be asked.
 pub(crate) async fn apply(
     topology: &Topology,
-    endpoint: &Endpoint,
+    args: &ApplyArgs,
     stop: &CancellationToken,
 ) -> Result<(), Fault> {
-    let what = || format!("declare {} on {endpoint}", topology.file);
-    let mut session = Session::open(endpoint).await.with_context(what)?;
-    able::check(topology, endpoint, &mut session)
-        .await
-        .with_context(what)?;
-    let plan = topology.plan();
-    let mut applier = Applier {
-        file: &topology.file,
-        session,
-        fallen: BTreeSet::new(),
-        counts: Counts::default(),
-    };
-    let result = tokio::select! {
-        result = applier.all(&plan) => result,
-        () = stop.cancelled() => Err(anyhow!("it was stopped by a signal")),
-    };
-    let counts = applier.counts;
-    writeln!(std::io::stdout(), "{counts}").context("write the results to stdout")?;
-    let all = plan.len();
-    result.with_context(|| {
-        format!(
-            "finish ({} of {all} objects are done, and it is safe to run again)",
-            counts.done()
-        )
-    })?;
-    applier.session.close().await;
+    let place = Place::open(&args.place).await?;
+    able::version(&place.server)?;
+    let survey = survey(topology, &place).await?;
+    if let Some(file) = &args.saved {
+        saved::still_holds(file, &survey.plan)?;
+    }
+    let pending = survey
+        .plan
+        .entries
+        .iter()
+        .filter(|entry| is_pending(entry))
+        .count();
+    let agreed = args.yes || args.saved.is_some() || pending == 0 || over_amqp_nothing_new(&survey);
+    if !agreed {
+        let question = format!("apply {pending} changes to {}?", survey.plan.live);
+        let show = || plan::tell(&survey.plan, Output::Text);
+        match consent::ask(&question, show, stop).await? {
+            Consent::Given => {}
+            Consent::Refused => return Err(consent::refused()),
+        }
+    }
+    let mut report = Report::of("apply", &survey.plan, args.output.output, pending);
+    report.in_sync(survey.plan.in_sync);
+    for entry in survey.plan.of(Action::Conflict) {
+        report.note(entry, &Outcome::Conflict(conflict(entry)))?;
+    }
+    let result = Carrier::new(&place, &survey).apply(&mut report, stop).await;
+    let broken = result.as_ref().err().map(|error| format!("{error:#}"));
+    report.end(broken.as_deref())?;
+    let counts = report.counts;
+    result.with_context(|| half_way(&counts))?;
     ended(&counts)
 }
 
+/// Whether `apply` has something to do about it.
+pub(crate) fn is_pending(entry: &Entry) -> bool {
+    matches!(
+        entry.action,
+        Action::Create | Action::Change | Action::Unverified
+    )
+}
+
+/// Declaring again what exists changes nothing, so nobody has to be asked.
+fn over_amqp_nothing_new(survey: &Survey) -> bool {
+    let new = survey.plan.count(Action::Create) + survey.plan.count(Action::Change);
+    survey.live.is_none() && new == 0
+}
+
+/// What differs and what can be done, on one line.
+fn conflict(entry: &Entry) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for one in &entry.differences {
+        let shown = |setting: &Option<topology::Setting>| {
+            setting
+                .as_ref()
+                .map_or("nothing".to_owned(), ToString::to_string)
+        };
+        let (wanted, live) = (shown(&one.wanted), shown(&one.live));
+        words.push(format!("{}: wanted {wanted}, live {live}", one.property));
+    }
+    let told = entry
+        .evidence
+        .iter()
+        .flat_map(|evidence| &evidence.verified);
+    words.extend(told.cloned());
+    let remedy = entry
+        .remedy
+        .as_ref()
+        .map(|remedy| format!("remedy: {remedy}"));
+    words.extend(remedy);
+    words.join("; ")
+}
+
+/// The context of an error that came in the middle.
+pub(crate) fn half_way(counts: &Counts) -> String {
+    format!(
+        "finish ({} of {} objects are done, and it is safe to run again)",
+        counts.done(),
+        counts.all()
+    )
+}
+
 fn ended(counts: &Counts) -> Result<(), Fault> {
-    let what = "failed to declare everything:";
-    let (code, message) = match counts {
-        Counts {
-            failed: 0,
-            conflicts: 0,
-            ..
-        } => return Ok(()),
-        Counts {
-            failed: 0,
-            conflicts,
-            ..
-        } => (
-            CONFLICT,
-            format!(
-                "{what} {conflicts} in conflict, left as they are: change the file, or delete them first"
-            ),
-        ),
-        Counts {
-            failed,
-            conflicts: 0,
-            ..
-        } => (1, format!("{what} {failed} refused by the broker")),
-        Counts {
-            failed, conflicts, ..
-        } => (
-            1,
-            format!("{what} {failed} refused by the broker, {conflicts} in conflict"),
-        ),
+    let troubles = [
+        (counts.failed, "refused by the broker"),
+        (counts.conflicts, "in conflict, left as they are"),
+    ];
+    let said: Vec<String> = troubles
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{count} {words}"))
+        .collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    let code = if counts.failed > 0 {
+        1
+    } else {
+        verdict::CONFLICTS
     };
-    Err(Fault::Exit { code, message })
+    Err(Fault::Exit {
+        code,
+        message: format!("failed to declare everything: {}", said.join(", ")),
+    })
 }
 
-struct Applier<'a> {
-    file: &'a str,
-    session: Session<'a>,
-    /// What does not stand as wanted: nothing is bound to it.
-    fallen: BTreeSet<Destination>,
-    counts: Counts,
-}
-
-impl Applier<'_> {
-    async fn all(&mut self, plan: &[Step<'_>]) -> anyhow::Result<()> {
-        for step in plan {
-            let outcome = self.one(step).await.with_context(|| {
-                format!("declare {} {}", object::kind(step), object::name(step))
-            })?;
-            tell(&mut std::io::stdout(), self.file, step, &outcome)?;
-            self.counts.add(&outcome);
-            if !outcome.stands() {
-                self.fallen.extend(destination(step));
-            }
-        }
-        Ok(())
-    }
-
-    /// Fails only when the connection is lost.
-    async fn one(&mut self, step: &Step<'_>) -> Result<Outcome, Error> {
-        match step {
-            Step::Exchange(one) => self.exchange(&one.value).await,
-            Step::Queue(one) => self.queue(&one.value).await,
-            Step::Binding(one) => self.binding(&one.value).await,
-        }
-    }
-
-    async fn exchange(&mut self, exchange: &Exchange) -> Result<Outcome, Error> {
-        let name = exchange.name.as_str();
-        let there = match self
-            .session
-            .call(async |channel| channel.exchange_exists(name).await)
-            .await
-        {
-            Ok(there) => there,
-            Err(error) => return refused(error, false),
-        };
-        let wanted = object::exchange(exchange);
-        let declared = self
-            .session
-            .call(async |channel| channel.declare_exchange(&wanted).await)
-            .await;
-        outcome(declared, there)
-    }
-
-    async fn queue(&mut self, queue: &Queue) -> Result<Outcome, Error> {
-        let name = queue.name.as_str();
-        let there = match self
-            .session
-            .call(async |channel| channel.queue_exists(name).await)
-            .await
-        {
-            Ok(there) => there,
-            Err(error) => return refused(error, false),
-        };
-        let wanted = object::queue(queue);
-        let declared = self
-            .session
-            .call(async |channel| channel.declare_queue(&wanted).await)
-            .await;
-        outcome(declared, there)
-    }
-
-    async fn binding(&mut self, binding: &Binding) -> Result<Outcome, Error> {
-        let ends = [
-            Destination::Exchange(binding.from.clone()),
-            binding.to.clone(),
-        ];
-        if let Some(fallen) = ends.iter().find(|end| self.fallen.contains(*end)) {
-            let kind = match fallen {
-                Destination::Exchange(_) => "exchange",
-                Destination::Queue(_) => "queue",
-            };
-            return Ok(Outcome::Skipped(format!("{kind} {}", fallen.name())));
-        }
-        let wanted = object::binding(binding);
-        match self
-            .session
-            .call(async |channel| channel.bind(&wanted).await)
-            .await
-        {
-            Ok(()) => Ok(Outcome::Bound),
-            Err(error) => refused(error, false),
-        }
-    }
-}
-
-/// What the answer to a declaration means for something that was there before or was not.
-fn outcome(declared: Result<(), Error>, there: bool) -> Result<Outcome, Error> {
-    match declared {
-        Ok(()) if there => Ok(Outcome::AlreadyThere),
-        Ok(()) => Ok(Outcome::Created),
-        Err(error) => refused(error, there),
-    }
-}
-
-/// Only what exists can conflict: the same refusal of a new object means that the broker makes none.
-fn refused(error: Error, there: bool) -> Result<Outcome, Error> {
-    match error {
-        Error::Lost(words) if able::lacks_a_feature(&words) => Ok(Outcome::Failed(words)),
-        Error::Lost(_) => Err(error),
-        Error::Conflict(words) if there => Ok(Outcome::Conflict(words)),
-        Error::Conflict(words)
-        | Error::Denied(words)
-        | Error::Missing(words)
-        | Error::Protocol(words) => Ok(Outcome::Failed(words)),
-        other => Ok(Outcome::Failed(other.to_string())),
-    }
-}
-
-fn destination(step: &Step<'_>) -> Option<Destination> {
-    match step {
-        Step::Exchange(one) => Some(Destination::Exchange(one.value.name.clone())),
-        Step::Queue(one) => Some(Destination::Queue(one.value.name.clone())),
-        Step::Binding(_) => None,
-    }
+/// The parts of a plan that do not change by themselves.
+pub(crate) fn core(plan: &Plan) -> Vec<Entry> {
+    plan.entries
+        .iter()
+        .filter(|entry| entry.action != Action::Unmanaged)
+        .map(|entry| Entry {
+            counts: None,
+            ..entry.clone()
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ended, outcome};
-    use crate::outcome::{Counts, Outcome};
-    use broker::Error;
+    use super::ended;
+    use crate::outcome::Counts;
     use program::Fault;
-
-    #[test]
-    fn only_what_was_there_can_conflict() {
-        let refusal = || Err(Error::Conflict("no".to_owned()));
-        assert_eq!(
-            outcome(refusal(), true).unwrap(),
-            Outcome::Conflict("no".to_owned())
-        );
-        assert_eq!(
-            outcome(refusal(), false).unwrap(),
-            Outcome::Failed("no".to_owned())
-        );
-        assert_eq!(outcome(Ok(()), true).unwrap(), Outcome::AlreadyThere);
-        assert_eq!(outcome(Ok(()), false).unwrap(), Outcome::Created);
-        assert!(outcome(Err(Error::Lost("gone".to_owned())), true).is_err());
-    }
 
     #[test]
     fn conflicts_alone_end_with_11_and_refusals_with_1() {
@@ -241,28 +173,14 @@ mod tests {
             Err(Fault::Exit { code, .. }) => code,
             Err(_) => 99,
         };
-        let (conflicts, failed) = (1, 1);
-        assert_eq!(
-            code(Counts {
-                created: 1,
-                ..Counts::default()
-            }),
-            0
-        );
-        assert_eq!(
-            code(Counts {
-                conflicts,
-                ..Counts::default()
-            }),
-            11
-        );
-        assert_eq!(
-            code(Counts {
-                conflicts,
-                failed,
-                ..Counts::default()
-            }),
-            1
-        );
+        let counts = |created, conflicts, failed| Counts {
+            created,
+            conflicts,
+            failed,
+            ..Counts::default()
+        };
+        assert_eq!(code(counts(1, 0, 0)), 0);
+        assert_eq!(code(counts(1, 1, 0)), 11);
+        assert_eq!(code(counts(0, 1, 1)), 1);
     }
 }

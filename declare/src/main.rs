@@ -1,19 +1,33 @@
-//! `declare`: puts the topology of a file onto a broker.
+//! `declare`: the topology of a file and of a RabbitMQ broker.
 
 mod able;
 mod apply;
+mod batch;
+mod carry;
 mod check;
+mod consent;
+mod evidence;
+mod flags;
 mod object;
 mod outcome;
+mod place;
+mod plan;
+mod prune;
+mod report;
+mod saved;
+mod secrets;
 mod session;
+mod show;
+mod survey;
+mod verdict;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use program::{BrokerArgs, Fault, LogArgs, TopologyArgs};
+use program::{Fault, LogArgs, TopologyArgs};
 use tokio_util::sync::CancellationToken;
 
-/// Puts the exchanges, queues and bindings of a topology file onto a RabbitMQ broker.
+/// The topology of a RabbitMQ vhost as a file: plans, applies, checks and prunes it.
 ///
 /// docs/declare.md describes the file.
 #[derive(Debug, Parser)]
@@ -21,10 +35,14 @@ use tokio_util::sync::CancellationToken;
     version,
     after_help = "\
 Exit codes:
-  0   done
+  0   done; of `plan`: in sync, every object looked at
   1   the broker cannot be reached, is not able, or refused something; what was done is listed
   2   wrong usage, or problems in the file: every one is named with its line
-  11  something exists with other properties; it was left as it is"
+  10  `plan`: something is missing or differs, and `apply` would put it right
+  11  something exists with other properties; it was left as it is
+  12  something that the file owns is not described: `prune` would delete it, or did not because
+      it is not empty
+  13  `plan`: nothing is known to be missing, but not all could be looked at: no proof of sync"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -37,27 +55,28 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Creates what is missing; changes and deletes nothing that is there. Safe to repeat
+    /// Says what would have to happen so that the broker is as the file wants it; changes nothing
+    Plan(plan::PlanArgs),
+    /// Creates what is missing and changes what can be changed in place; deletes nothing. Safe to
+    /// repeat
     ///
-    /// One line for each object:
+    /// One line for each object that is not as wanted already:
     ///   created        it did not exist and does now
+    ///   changed        a policy, a permission, a parameter, a user or a vhost was otherwise
+    ///   conflict       it exists with other properties; left as it is
+    ///   failed         the broker refused, in its words
+    ///   skipped        a binding of something that conflicts or failed
+    ///   not tried      the broker was lost, or a signal came, before its turn
+    /// And without the management API, over AMQP alone:
     ///   already there  it exists, and the broker took the same declaration again;
     ///                  AMQP does not compare every argument
     ///   bound          the binding exists now; AMQP does not tell whether it did before
-    ///   conflict       it exists with other properties, in the broker's words; left as it is
-    ///   failed         the broker refused, in its words
-    ///   skipped        a binding of something that conflicts or failed
     #[command(verbatim_doc_comment)]
-    Apply {
-        #[command(flatten)]
-        broker: BrokerArgs,
-    },
+    Apply(apply::ApplyArgs),
+    /// Deletes what the file owns by its [manage] and does not describe. Keeps what is not empty
+    Prune(prune::PruneArgs),
     /// Reads the file and names everything that is wrong with it. Needs no broker
-    Check {
-        /// Lists every object that the file describes, repetitions unrolled
-        #[arg(long)]
-        print: bool,
-    },
+    Check(check::CheckArgs),
 }
 
 fn main() -> ExitCode {
@@ -65,9 +84,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, stop: CancellationToken) -> Result<(), Fault> {
-    let topology = arguments.topology.load()?;
+    let file = &arguments.topology;
     match arguments.command {
-        Command::Apply { broker } => apply::apply(&topology, &broker.endpoint()?, &stop).await,
-        Command::Check { print } => check::check(&topology, print),
+        Command::Plan(args) => plan::plan(&file.load()?, &args, &stop).await,
+        Command::Apply(args) => apply::apply(&file.load()?, &args, &stop).await,
+        Command::Prune(args) => prune::prune(&file.load()?, &args, &stop).await,
+        Command::Check(args) => check::check(file, &args),
     }
 }

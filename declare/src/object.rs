@@ -3,7 +3,7 @@
 use broker::{
     Argument, BindingDeclaration, BindingDestination, ExchangeDeclaration, QueueDeclaration,
 };
-use topology::{Arguments, Binding, Destination, Exchange, Queue, Scalar, Step};
+use topology::{Arguments, Binding, Destination, Exchange, Queue, Setting, Step};
 
 /// What stands in the second column.
 pub(crate) fn kind(step: &Step<'_>) -> &'static str {
@@ -20,15 +20,6 @@ pub(crate) fn name(step: &Step<'_>) -> String {
         Step::Exchange(one) => one.value.to_string(),
         Step::Queue(one) => one.value.to_string(),
         Step::Binding(one) => one.value.to_string(),
-    }
-}
-
-/// The line of the file that describes it.
-pub(crate) fn line(step: &Step<'_>) -> u32 {
-    match step {
-        Step::Exchange(one) => one.line,
-        Step::Queue(one) => one.line,
-        Step::Binding(one) => one.line,
     }
 }
 
@@ -66,13 +57,15 @@ pub(crate) fn binding(binding: &Binding) -> BindingDeclaration {
 }
 
 fn arguments(arguments: &Arguments) -> Vec<(String, Argument)> {
-    let argument = |scalar: &Scalar| match scalar {
-        Scalar::Bool(truth) => Argument::Bool(*truth),
-        Scalar::Int(number) => Argument::Int(*number),
-        Scalar::Text(text) => Argument::Text(text.clone()),
+    let argument = |setting: &Setting| match setting {
+        Setting::Bool(truth) => Argument::Bool(*truth),
+        Setting::Int(number) => Argument::Int(*number),
+        Setting::Text(text) => Argument::Text(text.clone()),
+        // A file has none of the others among its arguments.
+        other => Argument::Text(other.to_string()),
     };
     arguments
         .iter()
-        .map(|(name, scalar)| (name.clone(), argument(scalar)))
+        .map(|(name, setting)| (name.clone(), argument(setting)))
         .collect()
 }

@@ -1,55 +1,82 @@
 //! What became of each object, told line by line, and all in all.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use anyhow::Context;
-use topology::Step;
-
-use crate::object;
+use serde::Serialize;
+use topology::{Entry, Key};
 
 /// What became of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It did not exist and does now.
     Created,
+    /// It was otherwise and is as wanted now.
+    Changed,
     /// It exists, and the broker accepted the same declaration.
     AlreadyThere,
     /// The binding exists now; nobody can say since when.
     Bound,
-    /// It exists with other properties. The broker's words.
+    /// It is deleted.
+    Destroyed,
+    /// It exists with other properties, and how.
     Conflict(String),
+    /// It was not deleted, and why.
+    Kept(String),
     /// The broker refused. Its words.
     Failed(String),
     /// What it depends on conflicts or failed: the name of that.
     Skipped(String),
+    /// It was not come to.
+    NotTried,
 }
 
 /// How many of each.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
     pub(crate) created: usize,
+    pub(crate) changed: usize,
     pub(crate) already_there: usize,
     pub(crate) bound: usize,
+    pub(crate) destroyed: usize,
     pub(crate) conflicts: usize,
+    pub(crate) kept: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: usize,
+    pub(crate) not_tried: usize,
 }
 
 impl Outcome {
-    fn word(&self) -> &'static str {
+    /// In a word, as people and scripts read it.
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Created => "created",
+            Self::Changed => "changed",
             Self::AlreadyThere => "already there",
             Self::Bound => "bound",
+            Self::Destroyed => "destroyed",
             Self::Conflict(_) => "conflict",
+            Self::Kept(_) => "kept",
             Self::Failed(_) => "failed",
             Self::Skipped(_) => "skipped",
+            Self::NotTried => "not tried",
+        }
+    }
+
+    /// What else there is to say.
+    pub(crate) fn words(&self) -> Option<String> {
+        match self {
+            Self::Conflict(words) | Self::Failed(words) | Self::Kept(words) => Some(words.clone()),
+            Self::Skipped(cause) => Some(format!("it needs {cause}")),
+            _ => None,
         }
     }
 
     /// Whether what depends on the object can go on.
     pub(crate) fn stands(&self) -> bool {
-        matches!(self, Self::Created | Self::AlreadyThere | Self::Bound)
+        matches!(
+            self,
+            Self::Created | Self::Changed | Self::AlreadyThere | Self::Bound
+        )
     }
 }
 
@@ -57,81 +84,84 @@ impl Counts {
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         let count = match outcome {
             Outcome::Created => &mut self.created,
+            Outcome::Changed => &mut self.changed,
             Outcome::AlreadyThere => &mut self.already_there,
             Outcome::Bound => &mut self.bound,
+            Outcome::Destroyed => &mut self.destroyed,
             Outcome::Conflict(_) => &mut self.conflicts,
+            Outcome::Kept(_) => &mut self.kept,
             Outcome::Failed(_) => &mut self.failed,
             Outcome::Skipped(_) => &mut self.skipped,
+            Outcome::NotTried => &mut self.not_tried,
         };
         *count += 1;
     }
 
-    /// Those that are as the file wants them, as far as AMQP tells.
+    /// Those that are as the file wants them, as far as is known.
     pub(crate) fn done(&self) -> usize {
-        self.created + self.already_there + self.bound
+        self.created + self.changed + self.already_there + self.bound + self.destroyed
     }
 
-    fn all(&self) -> usize {
-        self.done() + self.conflicts + self.failed + self.skipped
+    pub(crate) fn all(&self) -> usize {
+        let troubled = self.conflicts + self.kept + self.failed;
+        self.done() + troubled + self.skipped + self.not_tried
     }
 }
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            out,
-            "{} objects: {} created, {} already there, {} bound",
-            self.all(),
-            self.created,
-            self.already_there,
-            self.bound
-        )?;
-        let troubles = [
-            (self.conflicts, "in conflict"),
-            (self.failed, "failed"),
-            (self.skipped, "skipped"),
+        write!(out, "{} objects: ", self.all())?;
+        let always = usize::from(self.destroyed + self.kept == 0);
+        let words = [
+            (self.created, always, "created"),
+            (self.changed, 0, "changed"),
+            (self.already_there, always, "already there"),
+            (self.bound, 0, "bound"),
+            (self.destroyed, 1 - always, "destroyed"),
+            (self.conflicts, 0, "in conflict"),
+            (self.kept, 0, "kept"),
+            (self.failed, 0, "failed"),
+            (self.skipped, 0, "skipped"),
+            (self.not_tried, 0, "not tried"),
         ];
-        for (count, word) in troubles.into_iter().filter(|(count, _)| *count > 0) {
-            write!(out, ", {count} {word}")?;
-        }
-        Ok(())
+        let shown = words
+            .into_iter()
+            .filter(|(count, always, _)| count + always > 0)
+            .map(|(count, _, word)| format!("{count} {word}"));
+        out.write_str(&shown.collect::<Vec<_>>().join(", "))
     }
 }
 
-/// Writes the line of one object, and below it what there is to say about a failure.
+/// Writes the line of one object, and below it what else there is to say.
 pub(crate) fn tell(
     out: &mut impl Write,
     file: &str,
-    step: &Step<'_>,
+    entry: &Entry,
     outcome: &Outcome,
-) -> anyhow::Result<()> {
-    let (word, kind, name) = (outcome.word(), object::kind(step), object::name(step));
-    let line = object::line(step);
-    writeln!(out, "{word:<13}  {kind:<8}  {name}")
-        .and_then(|()| match outcome {
-            Outcome::Conflict(words) | Outcome::Failed(words) => {
-                writeln!(out, "               {file}:{line}: {words}")
-            }
-            Outcome::Skipped(cause) => {
-                writeln!(out, "               {file}:{line}: it needs {cause}")
-            }
-            _ => Ok(()),
-        })
-        .context("write the results to stdout")
+) -> io::Result<()> {
+    let (word, name) = (outcome.word(), &entry.name);
+    let kind = entry.key().as_ref().map_or("object", Key::kind);
+    writeln!(out, "{word:<13}  {kind:<8}  {name}")?;
+    match (outcome.words(), entry.line) {
+        (Some(words), Some(line)) => writeln!(out, "               {file}:{line}: {words}"),
+        (Some(words), None) => writeln!(out, "               {words}"),
+        (None, _) => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Counts, Outcome, tell};
-    use topology::{Overrides, Source, Topology, load};
+    use topology::{Overrides, Plan, Scope, Source, State, diff, load};
 
-    fn topology() -> Topology {
+    fn plan() -> Plan {
         let text = "[exchange.e]\ntype = \"topic\"\n[queue.q]\ntype = \"quorum\"\nbindings = [{ from = \"e\", key = \"#\" }]";
         let source = Source {
             name: "t.toml".to_owned(),
             text: text.to_owned(),
         };
-        load(&source, &Overrides::default()).unwrap()
+        let topology = load(&source, &Overrides::default()).unwrap();
+        diff(&topology.state(), &State::default(), &Scope::default())
     }
 
     #[test]
@@ -142,8 +172,8 @@ mod tests {
             Outcome::Skipped("queue q".to_owned()),
         ];
         let (mut out, mut counts) = (Vec::new(), Counts::default());
-        for (step, outcome) in topology().plan().iter().zip(&outcomes) {
-            tell(&mut out, "t.toml", step, outcome).unwrap();
+        for (entry, outcome) in plan().entries.iter().zip(&outcomes) {
+            tell(&mut out, "t.toml", entry, outcome).unwrap();
             counts.add(outcome);
         }
         let expected = "\
@@ -156,7 +186,7 @@ skipped        binding   e -> q (key \"#\")
         assert_eq!(String::from_utf8(out).unwrap(), expected);
         assert_eq!(
             counts.to_string(),
-            "3 objects: 0 created, 1 already there, 0 bound, 1 in conflict, 1 skipped"
+            "3 objects: 0 created, 1 already there, 1 in conflict, 1 skipped"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! A connection with a channel that is as good as new for every call.
 
 use broker::{Channel, Connection, Endpoint, Error};
+use topology::Counts;
 
 /// After so many channels a new connection is taken. The client library (lapin 4.12) remembers
 /// the error that closed a channel under its number, numbers come round after `channel_max`
@@ -43,6 +44,25 @@ impl<'a> Session<'a> {
         let result = call(&channel).await;
         self.channel = Some(channel);
         result
+    }
+
+    /// What a queue holds this moment: messages ready for delivery, and consumers. Nothing when
+    /// there is no such queue.
+    ///
+    /// # Errors
+    /// When the broker says anything else.
+    pub(crate) async fn counts(&mut self, queue: &str) -> Result<Option<Counts>, Error> {
+        match self
+            .call(async |channel| channel.queue_status(queue).await)
+            .await
+        {
+            Ok(status) => Ok(Some(Counts {
+                messages: status.messages.into(),
+                consumers: status.consumers.into(),
+            })),
+            Err(Error::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) async fn close(self) {

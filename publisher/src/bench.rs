@@ -2,26 +2,26 @@
 //!
 //! Open-loop: the schedule (`plan`) is fixed before the run, and every latency begins at the
 //! moment that it names, so that a publisher that had to wait shows. `load` makes the trades,
-//! `meter` watches them leave, `alerts` receives what comes of them, `accounts` compares it with
-//! what the oracle says, and `reader` stands in for the auditors when the limit is measured.
+//! `meter` watches them leave, `alerts` receives what comes of them, and `accounts` compares it
+//! with what the oracle says. When the limit is measured, a plain consumer in a process of its own
+//! stands in for the auditors.
 
 mod accounts;
 mod alerts;
 mod clock;
 mod latency;
+mod limit;
 mod live;
 mod load;
 mod meter;
 pub(crate) mod options;
 pub(crate) mod plan;
 mod progress;
-mod reader;
 mod received;
 mod report;
 mod session;
 mod table;
 mod threshold;
-mod waybills;
 
 use std::fs::File;
 use std::io::Write;

@@ -15,9 +15,6 @@ use crate::watch::Watch;
 /// How long a stopped publisher waits for confirms.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a pump waits before it asks a watch for room again.
-const ROOM_AGAIN_US: u64 = 1000;
-
 /// How many trades are sent before the confirms are looked at.
 const BURST: usize = 512;
 
@@ -119,7 +116,7 @@ impl<'a, W: Watch> Pump<'a, W> {
         }
         let mut next = None;
         for _ in 0..BURST {
-            if !self.has_room() {
+            if !self.post.has_room() {
                 break;
             }
             match self.feed.next(now_us)? {
@@ -141,7 +138,7 @@ impl<'a, W: Watch> Pump<'a, W> {
                 }
             }
         }
-        while self.has_room()
+        while self.post.has_room()
             && let Some(packed) = self.packer.pop_due(now_us)
         {
             self.post(packed);
@@ -149,11 +146,7 @@ impl<'a, W: Watch> Pump<'a, W> {
         if self.watch.pause(self.feed.counts(), now_us).is_break() {
             return Ok(None);
         }
-        Ok(self.waiting(next, now_us))
-    }
-
-    fn has_room(&self) -> bool {
-        self.post.has_room() && self.watch.has_room()
+        Ok(self.waiting(next))
     }
 
     fn post(&mut self, packed: Packed<W::Tag>) {
@@ -170,7 +163,7 @@ impl<'a, W: Watch> Pump<'a, W> {
     }
 
     /// What to wait for when the feed said this last; `None` when it has ended.
-    fn waiting(&self, next: Option<Next>, now_us: u64) -> Option<Waiting> {
+    fn waiting(&self, next: Option<Next>) -> Option<Waiting> {
         let end_us = self.feed.until_us;
         let linger_us = self.packer.next_due_us();
         let first = |times: [Option<u64>; 3]| times.into_iter().flatten().min();
@@ -178,10 +171,6 @@ impl<'a, W: Watch> Pump<'a, W> {
             Some(Next::End) => None,
             // Without room only confirms can help.
             _ if !self.post.has_room() => Some(Waiting::Until(end_us)),
-            _ if !self.watch.has_room() => {
-                let again_us = now_us + ROOM_AGAIN_US;
-                Some(Waiting::Until(first([Some(again_us), end_us, None])))
-            }
             Some(Next::At(due_us)) => {
                 Some(Waiting::Until(first([Some(due_us), linger_us, end_us])))
             }

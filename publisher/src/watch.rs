@@ -22,11 +22,6 @@ pub(crate) trait Watch {
         u64::try_from(self.start().elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Whether more trades may be sent.
-    fn has_room(&self) -> bool {
-        true
-    }
-
     /// A trade was given and is about to be packed.
     fn tag(&mut self, given: &Given, now_us: u64) -> Self::Tag;
 

@@ -13,8 +13,10 @@
 mod alerts;
 mod amqp;
 mod brokers;
+mod counting;
 mod mail;
 mod message;
+mod nagios;
 mod program;
 mod stage;
 mod token;
@@ -25,8 +27,10 @@ mod webhook;
 pub use alerts::{fenced_alerts, missed_alerts, none_missed, same_alerts};
 pub use amqp::{Amqp, Binding};
 pub use brokers::shared_broker;
+pub use counting::{Arrival, CountingSink, NSCA_PASSWORD};
 pub use mail::MailServer;
 pub use message::Message;
+pub use nagios::PrivateNagios;
 pub use program::{Finished, Program, Start, binary};
 pub use stage::{
     Outcome, Stage, on_a_stage, on_a_stage_where, on_a_stage_with_its_broker, on_each_release,

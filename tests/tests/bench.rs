@@ -1,9 +1,12 @@
 //! `publisher bench`: what it measures must be there, and all of it.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+
 use anyhow::{Context, Result, ensure};
 use private_broker::Release;
 use serde_json::Value;
-use tests::{Finished, Outcome, Program, Stage, Start, on_a_stage, on_each_release};
+use tests::{Finished, Outcome, Program, Stage, Start, binary, on_a_stage, on_each_release};
 use topology::names::{ALERT, alert_queue};
 
 /// The queue that is read if nobody names another.
@@ -148,10 +151,20 @@ fn the_limit_is_measured_without_auditors() -> Outcome {
         let limit = || {
             Ok::<_, anyhow::Error>(bench(stage)?.args(["--rate", "2000", "-z", "2s", "--limit"]))
         };
+        let consumer = stage.program("plain-lapin")?;
+        let mut consumer = consumer.args(["consume", "--shards", "2"]).start()?;
+        consumer.says("reading")?;
         let figures = figures(&limit()?.run()?.successful()?)?;
-        ensure!(figures["mode"] == "limit" && figures["trades"]["read"] == 6000);
-        ensure!(figures["latency_us"]["due_to_read"]["count"] == 4000);
+        ensure!(figures["mode"] == "limit", "{figures}");
         ensure!(figures["alerts"]["received"] == 12, "{figures}");
+        let latency = &figures["latency_us"];
+        for part in ["publish_to_read", "alert_to_received"] {
+            ensure!(
+                latency[part]["count"] == latency["due_to_alert"]["count"],
+                "{latency}"
+            );
+        }
+        consumer.terminate()?.successful()?;
 
         let _auditor = auditor(stage)?;
         let refused = limit()?.run()?.with_code(1)?;
@@ -180,6 +193,54 @@ fn a_run_that_is_stopped_tells_what_it_has() -> Outcome {
         ensure!(run.output.contains(" 0 missing"), "{}", run.output);
         Ok(())
     })
+}
+
+#[test]
+fn make_bench_fails_loudly_when_an_alert_is_missing() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        // The programs as they are, but for an auditor whose books end at once and a publisher
+        // that is not in a hurry.
+        symlink(binary("declare")?, stage.folder().join("declare"))?;
+        let benchmark = stage.folder().join("benchmark");
+        fs::copy(binary("benchmark")?, &benchmark)?;
+        stand_in(
+            stage,
+            "auditor",
+            "shift 2; set -- --ttl 1us --max-skew 0s \"$@\"",
+        )?;
+        let slowly = "s/--rate 0 /--rate 2000 --alerts-within 1s /";
+        stand_in(
+            stage,
+            "publisher",
+            &format!("set -- $(echo \"$*\" | sed '{slowly}')"),
+        )?;
+
+        let report = stage.folder().join("report");
+        let run = stage.command(&benchmark.to_string_lossy());
+        let run = run.args(["--quick", "--only", "shards=1", "--output"]);
+        let run = run.arg(&report).run()?.with_code(1)?;
+        ensure!(
+            run.log.contains("FAILED: pipeline with 1 shard"),
+            "{}",
+            run.log
+        );
+        ensure!(run.log.contains("missing"), "{}", run.log);
+        let page = fs::read_to_string(report.join("README.md"))?;
+        ensure!(page.contains("**THIS RUN FAILED.**"), "{page}");
+        ensure!(
+            page.contains("| pipeline with 1 shard **FAILED** |"),
+            "{page}"
+        );
+        Ok(())
+    })
+}
+
+/// Puts a program of ours into the stage's folder that changes its arguments first.
+fn stand_in(stage: &Stage, name: &str, change: &str) -> Outcome {
+    let program = binary(name)?;
+    let script = format!("#!/bin/sh\n{change}\nexec '{}' \"$@\"\n", program.display());
+    let path = stage.file(name, script)?;
+    Ok(fs::set_permissions(path, Permissions::from_mode(0o755))?)
 }
 
 /// A run after a second of warm-up, told as JSON.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::Channel,
+    config::{Channel, Filter},
     retry::Retry,
     sink::{Answer, Letter, Sink, Threshold, samples},
 };
@@ -84,6 +84,7 @@ impl Stage {
                 longest,
             }),
             recipients: vec!["ops".to_owned()],
+            filter: Filter::default(),
             concurrency: 2,
             on_in_doubt,
             retry,

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 use trade::{Alert, Purchase, Request, Trade};
 
 use crate::book::{Book, Terms};
 use crate::id::{Id, uuid_of};
 use crate::names::Names;
+use crate::places::Places;
 
 /// How books behave.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ pub struct Counts {
 pub struct Books {
     settings: Settings,
     /// From an order id to a place in `slots`.
-    places: HashTable<u32>,
+    places: Places,
     slots: Slots,
     /// Places in order of opening.
     by_age: VecDeque<u32>,
@@ -110,7 +110,7 @@ impl Books {
     pub fn new(settings: Settings) -> Self {
         let hasher = FixedState::with_seed(settings.hash_seed);
         Books {
-            places: HashTable::new(),
+            places: Places::new(),
             slots: Slots::default(),
             by_age: VecDeque::new(),
             names: Names::new(hasher.clone()),
@@ -257,7 +257,7 @@ impl Books {
                 .is_some_and(|book| book.order.is(order_id, uuid.as_ref()))
         };
         if let Some(place) = self.places.find(hash, is_it) {
-            return *place;
+            return place;
         }
         let order = uuid.map_or_else(|| Id::Text(order_id.into()), Id::Uuid);
         self.extra_bytes += order.text_bytes();
@@ -269,9 +269,9 @@ impl Books {
             hasher,
             ..
         } = self;
-        places.insert_unique(hash, place, |place| {
+        places.insert(hash, place, |place| {
             slots
-                .get(*place)
+                .get(place)
                 .map_or(0, |book| hash_of(hasher, &book.order))
         });
         place
@@ -283,9 +283,7 @@ impl Books {
         book.release(&mut self.names);
         self.extra_bytes = self.extra_bytes.saturating_sub(book.extra_bytes());
         let hash = hash_of(&self.hasher, &book.order);
-        if let Ok(entry) = self.places.find_entry(hash, |other| *other == place) {
-            entry.remove();
-        }
+        self.places.remove(hash, place);
         Some(book)
     }
 }

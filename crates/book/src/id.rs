@@ -45,26 +45,35 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 pub(crate) fn uuid_of(text: &str) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let mut bytes = [0; 16];
-    let mut at = 0;
-    for (position, byte) in bytes.iter_mut().enumerate() {
-        if matches!(position, 4 | 6 | 8 | 10) {
-            if *text.get(at)? != b'-' {
-                return None;
-            }
-            at += 1;
-        }
-        *byte = digit(*text.get(at)?)? << 4 | digit(*text.get(at + 1)?)?;
-        at += 2;
+    // What is no digit has a high bit, and is looked for once at the end: this runs for each id.
+    let mut seen = 0;
+    for (byte, at) in bytes.iter_mut().zip(DIGITS_AT) {
+        let (high, low) = (digit(text[at]), digit(text[at + 1]));
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(bytes)
+    let is_dashed = DASHES_AT.iter().all(|at| text[*at] == b'-');
+    (is_dashed && seen < 16).then_some(bytes)
 }
 
-fn digit(hex: u8) -> Option<u8> {
-    match hex {
-        b'0'..=b'9' => Some(hex - b'0'),
-        b'a'..=b'f' => Some(hex - b'a' + 10),
-        _ => None,
+/// Where in a UUID's text each byte's two digits begin, and where the dashes are.
+const DIGITS_AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const DASHES_AT: [usize; 4] = [8, 13, 18, 23];
+
+/// The value of each byte as a lower-case hexadecimal digit; `NO_DIGIT` for all others.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < HEX.len() {
+        digits[HEX[value] as usize] = value as u8;
+        value += 1;
     }
+    digits
+};
+const NO_DIGIT: u8 = 0xff;
+
+fn digit(hex: u8) -> u8 {
+    DIGITS[usize::from(hex)]
 }
 
 fn uuid_text(bytes: &[u8; 16]) -> String {

@@ -11,5 +11,6 @@ mod books;
 mod counted;
 mod id;
 mod names;
+mod places;
 
 pub use books::{Books, Conflict, Counts, Moment, ORDINARY_BOOK_BYTES, Orphan, Settings};

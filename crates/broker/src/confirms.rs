@@ -55,6 +55,8 @@ type Returned = BTreeMap<u64, Error>;
 /// own. `channel` is in confirm mode and publishes nothing else.
 pub(crate) async fn publish(channel: Channel, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut letters = VecDeque::new();
+    // How many of them, from the front, are with the broker.
+    let mut left = 0;
     let mut returned = Returned::new();
     let mut number = 0;
     let mut is_open = true;
@@ -69,14 +71,18 @@ pub(crate) async fn publish(channel: Channel, mut orders: mpsc::UnboundedReceive
                 Poll::Pending => break,
             }
         }
-        // In order: a return that was taken up before the front landed must be seen by now.
-        for letter in &mut letters {
-            letter.advance(context, &mut returned);
+        while let Some(letter) = letters.get_mut(left)
+            && letter.has_left(context)
+        {
+            left += 1;
         }
-        while letters.front().is_some_and(Letter::has_landed) {
-            if let Some(letter) = letters.pop_front() {
-                letter.judge(&mut returned);
-            }
+        // In order: a return that was taken up before the front landed must be seen by now.
+        while let Some(letter) = letters.front_mut()
+            && letter.has_landed(context, &mut returned)
+            && let Some(letter) = letters.pop_front()
+        {
+            left -= 1;
+            letter.judge(&mut returned);
         }
         if is_open || !letters.is_empty() {
             Poll::Pending
@@ -116,22 +122,26 @@ impl Letter {
         }
     }
 
-    fn has_landed(&self) -> bool {
-        matches!(self.state, State::Landed(_))
-    }
-
-    fn advance(&mut self, context: &mut Context<'_>, returned: &mut Returned) {
-        if let State::Leaving(leaving) = &mut self.state
-            && let Poll::Ready(left) = leaving.as_mut().poll(context)
-        {
+    /// Whether it is with the broker, or has failed to get there.
+    fn has_left(&mut self, context: &mut Context<'_>) -> bool {
+        if let State::Leaving(leaving) = &mut self.state {
+            let Poll::Ready(left) = leaving.as_mut().poll(context) else {
+                return false;
+            };
             self.state = match left {
                 Ok(confirm) => State::Flying(confirm),
                 Err(error) => State::Landed(Err(error.into())),
             };
         }
-        if let State::Flying(confirm) = &mut self.state
-            && let Poll::Ready(confirmed) = Pin::new(confirm).poll(context)
-        {
+        true
+    }
+
+    /// Whether its outcome is known.
+    fn has_landed(&mut self, context: &mut Context<'_>, returned: &mut Returned) -> bool {
+        if let State::Flying(confirm) = &mut self.state {
+            let Poll::Ready(confirmed) = Pin::new(confirm).poll(context) else {
+                return false;
+            };
             self.state = State::Landed(match confirmed {
                 Ok(Confirmation::Ack(message)) => {
                     note(message, returned);
@@ -145,6 +155,7 @@ impl Letter {
                 Err(error) => Err(error.into()),
             });
         }
+        matches!(self.state, State::Landed(_))
     }
 
     fn judge(self, returned: &mut Returned) {

@@ -1,4 +1,4 @@
-//! Creating exchanges, queues and bindings, and asking whether they are there.
+//! Creating and deleting exchanges, queues and bindings, and asking whether they are there.
 //!
 //! What AMQP can tell is little: a passive declaration says that a name exists, nothing of its
 //! type or arguments; an active one creates what is missing and compares only some arguments;
@@ -6,7 +6,8 @@
 
 use lapin::ExchangeKind;
 use lapin::options::{
-    ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 
@@ -185,6 +186,34 @@ impl Channel {
             }
         }
         Ok(())
+    }
+
+    /// Deletes a queue; a missing one is no error. With `guarded` the broker itself looks first
+    /// whether it is empty and unused; it does so for classic queues only, and closes the
+    /// connection when asked to for another.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the guard holds.
+    pub async fn delete_queue(&self, queue: &str, guarded: bool) -> Result<(), Error> {
+        let options = QueueDeleteOptions {
+            if_empty: guarded,
+            if_unused: guarded,
+            ..QueueDeleteOptions::default()
+        };
+        self.inner.queue_delete(short(queue)?, options).await?;
+        Ok(())
+    }
+
+    /// Deletes an exchange with its bindings; a missing one is no error.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub async fn delete_exchange(&self, exchange: &str) -> Result<(), Error> {
+        let options = ExchangeDeleteOptions::default();
+        Ok(self
+            .inner
+            .exchange_delete(short(exchange)?, options)
+            .await?)
     }
 }
 

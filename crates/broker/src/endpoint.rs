@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use lapin::tcp::OwnedTLSConfig;
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 
 /// Heartbeat in seconds, unless the URL says otherwise: how long a lost host stays unnoticed.
@@ -15,6 +15,14 @@ const HEARTBEAT_S: u16 = 6;
 pub struct Endpoint {
     pub(crate) uri: AMQPUri,
     pub(crate) ca_pem: Option<String>,
+    pub(crate) identity: Option<Identity>,
+}
+
+/// A client's own certificate and its key, both in PEM.
+#[derive(Clone)]
+pub struct Identity {
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: Vec<u8>,
 }
 
 /// Why a URL or a CA file names no broker.
@@ -36,6 +44,22 @@ pub enum EndpointError {
     /// The CA file has no certificate in PEM.
     #[error("the CA file {0} holds no certificate in PEM form")]
     CaEmpty(PathBuf),
+    /// The client's certificate or its key cannot be read.
+    #[error("cannot read the client's certificate or key {path}: {cause}")]
+    IdentityFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The files have not what they should, in PEM.
+    #[error("{0} holds no {1} in PEM form")]
+    IdentityEmpty(PathBuf, &'static str),
+    /// A client's certificate makes no sense without TLS.
+    #[error(
+        "a client's certificate is given, but the URL does not ask for TLS: write amqps:// instead of amqp://"
+    )]
+    IdentityWithoutTls,
     /// A CA file makes no sense without TLS.
     #[error(
         "a CA file is given, but the URL does not ask for TLS: write amqps:// instead of amqp://"
@@ -74,7 +98,11 @@ impl Endpoint {
         if ca_pem.is_some() && uri.scheme != AMQPScheme::AMQPS {
             return Err(EndpointError::CaWithoutTls);
         }
-        Ok(Endpoint { uri, ca_pem })
+        Ok(Endpoint {
+            uri,
+            ca_pem,
+            identity: None,
+        })
     }
 
     /// The same broker's address with another host.
@@ -84,17 +112,73 @@ impl Endpoint {
         self
     }
 
+    /// The same broker's address, to which a client's certificate is shown.
+    ///
+    /// # Errors
+    /// When the URL does not ask for TLS.
+    pub fn with_identity(mut self, identity: Identity) -> Result<Self, EndpointError> {
+        if self.uri.scheme != AMQPScheme::AMQPS {
+            return Err(EndpointError::IdentityWithoutTls);
+        }
+        self.identity = Some(identity);
+        Ok(self)
+    }
+
+    /// The user's name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.uri.authority.userinfo.username
+    }
+
     /// The virtual host.
     #[must_use]
     pub fn vhost(&self) -> &str {
         &self.uri.vhost
     }
 
+    /// The host's name or address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.uri.authority.host
+    }
+
+    /// Whether it asks for TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
+    }
+
     pub(crate) fn tls(&self) -> OwnedTLSConfig {
         OwnedTLSConfig {
-            identity: None,
+            identity: self.identity.as_ref().map(|own| OwnedIdentity::PKCS8 {
+                pem: own.certificate.clone(),
+                key: own.key.clone(),
+            }),
             cert_chain: self.ca_pem.clone(),
         }
+    }
+}
+
+impl Identity {
+    /// Reads a certificate (or a chain) and its key.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is not in PEM.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, EndpointError> {
+        let read = |path: &Path, mark: &str, what| {
+            let bytes = std::fs::read(path).map_err(|cause| EndpointError::IdentityFile {
+                path: path.to_owned(),
+                cause,
+            })?;
+            if !String::from_utf8_lossy(&bytes).contains(mark) {
+                return Err(EndpointError::IdentityEmpty(path.to_owned(), what));
+            }
+            Ok(bytes)
+        };
+        Ok(Self {
+            certificate: read(certificate, "-----BEGIN CERTIFICATE-----", "certificate")?,
+            key: read(key, "PRIVATE KEY-----", "private key")?,
+        })
     }
 }
 
@@ -110,7 +194,7 @@ fn ipv6_host(url: &str) -> Option<&str> {
         .map(|(address, _)| address)
 }
 
-fn read_pem(path: &Path) -> Result<String, EndpointError> {
+pub(crate) fn read_pem(path: &Path) -> Result<String, EndpointError> {
     let pem = std::fs::read_to_string(path).map_err(|cause| EndpointError::CaFile {
         path: path.to_owned(),
         cause,

@@ -1,6 +1,7 @@
-//! The only place that knows AMQP 0-9-1 and its client library.
+//! The only place that knows AMQP 0-9-1 and its client library, and the management API.
 //!
-//! Everything else sees endpoints, connections, confirmed publishers and deliveries.
+//! Everything else sees endpoints, connections, confirmed publishers and deliveries, and a
+//! [`topology::State`] of what a vhost really has.
 
 mod confirms;
 mod connection;
@@ -8,7 +9,10 @@ mod consumer;
 mod declare;
 mod endpoint;
 mod error;
+mod link;
+mod management;
 mod outbox;
+mod pool;
 mod publisher;
 mod server;
 mod session;
@@ -18,9 +22,12 @@ pub use consumer::{Deliveries, Delivery, Offset};
 pub use declare::{
     Argument, BindingDeclaration, BindingDestination, ExchangeDeclaration, QueueDeclaration,
 };
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::{Endpoint, EndpointError, Identity};
 pub use error::Error;
-pub use outbox::{Outbox, Sent};
+pub use link::{Delivered, Host, Lane, Link, Publish};
+pub use management::{Live, Management, ManagementEndpoint, ManagementError, PasswordHash};
+pub use outbox::{Outbox, Sent, publish_until_taken};
+pub use pool::{Pool, Pooled};
 pub use publisher::{Header, Message, Publisher, Receipt};
 pub use server::{Server, server};
 pub use session::{Proven, hold_sessions};

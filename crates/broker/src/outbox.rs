@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use crate::{Error, Message, Publisher, Receipt};
+use crate::{Error, Message, Publish, Publisher};
 
 /// Messages in flight beyond which an outbox has no room.
 const MAX_MESSAGES: usize = 1024;
@@ -21,19 +21,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Unconfirmed messages, each with a tag that comes back with its confirm. They are published in
 /// the order in which they were pushed; one that the broker does not take comes again later.
 /// Whoever fills it asks [`Outbox::has_room`] before it takes in what may cause more messages.
-pub struct Outbox<T> {
-    publisher: Arc<Publisher>,
+pub struct Outbox<T, P: Publish = Publisher> {
+    publisher: Arc<P>,
     waiting: VecDeque<(T, Message)>,
-    publishing: Option<BoxFuture<'static, Result<Published<T>, Error>>>,
+    publishing: Option<BoxFuture<'static, Result<Published<T, P>, Error>>>,
     in_flight: FuturesUnordered<BoxFuture<'static, Result<Sent<T>, Error>>>,
     bytes: usize,
 }
 
 /// A message that is published and not yet confirmed.
-struct Published<T> {
+struct Published<T, P: Publish> {
     tag: T,
     message: Message,
-    receipt: Receipt,
+    receipt: P::Receipt,
 }
 
 /// A message that is published and confirmed.
@@ -46,10 +46,10 @@ pub struct Sent<T> {
     bytes: usize,
 }
 
-impl<T: Send + 'static> Outbox<T> {
+impl<T: Send + 'static, P: Publish> Outbox<T, P> {
     /// An empty one.
     #[must_use]
-    pub fn new(publisher: Arc<Publisher>) -> Self {
+    pub fn new(publisher: Arc<P>) -> Self {
         Outbox {
             publisher,
             waiting: VecDeque::new(),
@@ -115,11 +115,11 @@ impl<T: Send + 'static> Outbox<T> {
     }
 }
 
-async fn publish<T>(
-    publisher: Arc<Publisher>,
+async fn publish<T, P: Publish>(
+    publisher: Arc<P>,
     tag: T,
     message: Message,
-) -> Result<Published<T>, Error> {
+) -> Result<Published<T, P>, Error> {
     let receipt = publisher.publish(&message).await?;
     Ok(Published {
         tag,
@@ -128,17 +128,20 @@ async fn publish<T>(
     })
 }
 
-async fn confirm<T>(publisher: Arc<Publisher>, published: Published<T>) -> Result<Sent<T>, Error> {
+async fn confirm<T, P: Publish>(
+    publisher: Arc<P>,
+    published: Published<T, P>,
+) -> Result<Sent<T>, Error> {
     let Published {
         tag,
         message,
         receipt,
     } = published;
-    let retries = match receipt.confirmed().await {
+    let retries = match P::confirmed(receipt).await {
         Err(error) if error.is_unpublished() => {
             say_once(&message, &error);
             tokio::time::sleep(FIRST_PAUSE).await;
-            1 + publisher.publish_until_taken(&message).await?
+            1 + publish_until_taken(&*publisher, &message).await?
         }
         done => done.map(|()| 0)?,
     };
@@ -158,27 +161,28 @@ fn say_once(message: &Message, error: &Error) {
     tracing::warn!(exchange, routing_key, %error, "publishing again until a queue takes it");
 }
 
-impl Publisher {
-    /// Publishes a message again and again, with growing pauses, until a queue has it: what the
-    /// broker refuses or returns is never skipped. Gives how often it had to be repeated.
-    ///
-    /// # Errors
-    /// When the channel is gone, or the exchange does not exist.
-    pub async fn publish_until_taken(&self, message: &Message) -> Result<u64, Error> {
-        let mut pause = FIRST_PAUSE;
-        let mut retries = 0;
-        loop {
-            match self.publish(message).await?.confirmed().await {
-                Err(error) if error.is_unpublished() => {
-                    if retries == 0 {
-                        say_once(message, &error);
-                    }
-                    retries += 1;
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+/// Publishes a message again and again, with growing pauses, until a queue has it: what the
+/// broker refuses or returns is never skipped. Gives how often it had to be repeated.
+///
+/// # Errors
+/// When the channel is gone, or the exchange does not exist.
+pub async fn publish_until_taken<P: Publish>(
+    publisher: &P,
+    message: &Message,
+) -> Result<u64, Error> {
+    let mut pause = FIRST_PAUSE;
+    let mut retries = 0;
+    loop {
+        match P::confirmed(publisher.publish(message).await?).await {
+            Err(error) if error.is_unpublished() => {
+                if retries == 0 {
+                    say_once(message, &error);
                 }
-                done => return done.map(|()| retries),
+                retries += 1;
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
+            done => return done.map(|()| retries),
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Server {
     pub product: String,
     /// For example "3.10.8"; empty when it does not say.
     pub version: String,
+    /// What its cluster calls itself; empty when it does not say.
+    pub cluster_name: String,
 }
 
 impl Server {
@@ -79,6 +81,7 @@ async fn introduction(endpoint: &Endpoint) -> Result<Server, Error> {
             return Ok(Server {
                 product: text("product"),
                 version: text("version"),
+                cluster_name: text("cluster_name"),
             });
         }
     }

@@ -1,7 +1,8 @@
 //! One session with the broker after another.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
@@ -65,8 +66,9 @@ pub async fn hold_sessions(
             said = Some((words, Instant::now()));
         }
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            biased;
             () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

@@ -2,7 +2,7 @@
 //! tumbling windows of ten seconds, published to an exchange of its own.
 //!
 //! ```text
-//! declare apply --topology crates/engine/examples/volume.toml
+//! declare apply --yes --topology crates/engine/examples/volume.toml
 //! cargo run --release -p engine --example volume
 //! ```
 //!
@@ -20,7 +20,7 @@ use engine::{Config, LogMessage, Machine, Needed};
 use program::{BrokerArgs, Fault, LogArgs, TopologyArgs};
 use tokio_util::sync::CancellationToken;
 use topology::names;
-use trade::{Purchase, TIME_HEADER, Trade, read_batch};
+use trade::{PUBLISHED_HEADER, Purchase, READ_HEADER, TIME_HEADER, Trade, read_batch};
 
 const WINDOW_US: i64 = 10_000_000;
 const LATENESS_US: i64 = 2_000_000;
@@ -126,6 +126,7 @@ async fn watch(flags: Flags, stop: CancellationToken) -> Result<(), Fault> {
         exchanges: vec!["Aldebaran.Volume".to_owned()],
         roster: "Aldebaran.Volume.Workers".to_owned(),
         time_header: TIME_HEADER,
+        stamp_headers: [READ_HEADER, PUBLISHED_HEADER],
         skew: Duration::from_secs(1),
         prefetch: 256,
         progress_every: Duration::from_secs(1),

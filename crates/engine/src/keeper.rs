@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::{Channel, Connection, Deliveries, Delivery, Error, Message, Publisher};
+use broker::{Delivered, Error, Lane, Link, Message, publish_until_taken};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 
@@ -13,12 +13,12 @@ use crate::token::Token;
 const PREFETCH: u16 = 16;
 
 /// A place in the line for a shard's token, and the token when it comes.
-pub(crate) struct Keeper {
+pub(crate) struct Keeper<L: Link> {
     queue: String,
     tag: String,
-    channel: Channel,
-    deliveries: Deliveries,
-    publisher: Arc<Publisher>,
+    channel: L::Channel,
+    deliveries: <L::Channel as Lane>::Deliveries,
+    publisher: Arc<L::Publisher>,
     counters: Arc<Counters>,
     /// The newest delivery that is not acknowledged.
     newest: Option<u64>,
@@ -27,13 +27,13 @@ pub(crate) struct Keeper {
     written: Vec<u8>,
 }
 
-impl Keeper {
+impl<L: Link> Keeper<L> {
     /// Joins the line at its end.
     pub(crate) async fn join(
         queue: &str,
         tag: &str,
-        connection: &Connection,
-        publisher: Arc<Publisher>,
+        connection: &L,
+        publisher: Arc<L::Publisher>,
         counters: Arc<Counters>,
     ) -> Result<Self, Error> {
         let channel = connection.channel().await?;
@@ -59,7 +59,7 @@ impl Keeper {
             return Ok(());
         }
         let message = token_message(&self.queue, Token::default().to_json());
-        self.publisher.publish_until_taken(&message).await?;
+        publish_until_taken(&*self.publisher, &message).await?;
         Ok(())
     }
 
@@ -69,6 +69,7 @@ impl Keeper {
         loop {
             let delivery = match &mut self.writing {
                 Some(writing) => tokio::select! {
+                    biased;
                     done = writing => {
                         self.writing = None;
                         done?;
@@ -83,7 +84,7 @@ impl Keeper {
         }
     }
 
-    fn take(&mut self, delivery: &Delivery) -> Token {
+    fn take(&mut self, delivery: &impl Delivered) -> Token {
         self.newest = Some(delivery.tag());
         if delivery.body() == self.written {
             // One's own last word: nothing new in it.
@@ -113,7 +114,7 @@ impl Keeper {
         let (channel, replaces) = (self.channel.clone(), self.newest.take());
         self.written = token;
         self.writing = Some(Box::pin(async move {
-            publisher.publish_until_taken(&message).await?;
+            publish_until_taken(&*publisher, &message).await?;
             match replaces {
                 Some(tag) => channel.ack(tag, true).await,
                 None => Ok(()),

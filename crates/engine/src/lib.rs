@@ -15,9 +15,12 @@ mod keeper;
 mod log_time;
 mod machine;
 mod owner;
+mod reading;
 mod roster;
 mod run;
 mod shard;
+mod stream;
+mod take_over;
 mod token;
 
 pub use counters::{Counters, Snapshot};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use broker::{Connection, Error};
+use broker::{Delivered, Error, Lane, Link};
 use futures::StreamExt;
 use tokio::sync::Notify;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::run::Config;
@@ -49,7 +49,7 @@ impl Seat {
 /// ceil(shards / members), when there have been too many at two counts in a row.
 pub(crate) async fn keep(
     config: &Config,
-    connection: &Connection,
+    connection: &impl Link,
     seats: &[Arc<Seat>],
     stop: &CancellationToken,
 ) -> Result<(), Error> {

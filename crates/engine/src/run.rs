@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Endpoint, Error, Proven, connect_patiently, hold_sessions};
-use tokio::task::JoinSet;
+use broker::{Error, Host, Lane, Link, Proven, hold_sessions};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
@@ -38,6 +39,10 @@ pub struct Config {
     pub roster: String,
     /// Header that carries a message's time in microseconds since the epoch.
     pub time_header: &'static str,
+    /// Headers that tell of each effect when the message that it comes of was read and when it
+    /// was published itself, in microseconds since the epoch. For measurements: at a replay they
+    /// are others, and the rest of the effect is the same.
+    pub stamp_headers: [&'static str; 2],
     /// How far a message's time may be ahead of the clock and still be believed.
     pub skew: Duration,
     /// Messages of one shard that may be delivered ahead; at least 16.
@@ -81,61 +86,62 @@ impl Config {
 /// # Errors
 /// What waiting does not mend, if the first try shows it: no access, or objects that are not
 /// declared.
-pub async fn run<M, F>(
-    endpoint: &Endpoint,
+pub async fn run<H, M, F>(
+    host: &H,
     config: Config,
     counters: Arc<Counters>,
     machine: F,
     stop: CancellationToken,
 ) -> Result<(), Error>
 where
+    H: Host,
     M: Machine,
     F: Fn(u32) -> M + Send + Sync + 'static,
 {
     let engine = Engine {
+        host: host.clone(),
         config: Arc::new(config),
         counters,
         machine: Arc::new(machine),
     };
-    hold_sessions(&stop, async |proven| {
-        engine.session(endpoint, proven, &stop).await
-    })
-    .await
+    hold_sessions(&stop, async |proven| engine.session(proven, &stop).await).await
 }
 
-struct Engine<F> {
+struct Engine<H, F> {
+    host: H,
     config: Arc<Config>,
     counters: Arc<Counters>,
     machine: Arc<F>,
 }
 
-impl<M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<F> {
+/// The tasks of a session, one a shard.
+type Tasks = FuturesUnordered<BoxFuture<'static, Result<(), Error>>>;
+
+impl<H: Host, M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<H, F> {
     /// One pair of connections and all that hangs on it.
-    async fn session(
-        &self,
-        endpoint: &Endpoint,
-        proven: &mut Proven,
-        stop: &CancellationToken,
-    ) -> Result<(), Error> {
+    async fn session(&self, proven: &mut Proven, stop: &CancellationToken) -> Result<(), Error> {
         let name = &self.config.name;
-        let Some(inbound) = connect_patiently(endpoint, &format!("{name} in"), stop).await? else {
+        let Some(inbound) = self.host.connect(&format!("{name} in"), stop).await? else {
             return Ok(());
         };
-        let Some(outbound) = connect_patiently(endpoint, &format!("{name} out"), stop).await?
-        else {
+        let Some(outbound) = self.host.connect(&format!("{name} out"), stop).await? else {
             return Ok(());
         };
         let inbound = Arc::new(inbound);
-        self.find_objects(&inbound).await?;
+        self.find_objects(&*inbound).await?;
         proven.set();
 
         let ended = stop.child_token();
-        let mut tasks = JoinSet::new();
+        let gone = CancellationToken::new();
+        // A session that is dropped leaves no task behind.
+        let _drops_tasks = gone.clone().drop_guard();
+        let mut tasks = Tasks::new();
         let mut seats = Vec::new();
         for index in 0..u32::try_from(self.config.streams.len()).unwrap_or(u32::MAX) {
             let seat = Arc::new(Seat::default());
             let owner = Owner {
                 index,
+                host: self.host.clone(),
                 config: Arc::clone(&self.config),
                 inbound: Arc::clone(&inbound),
                 publisher: Arc::new(outbound.publisher(WINDOW).await?),
@@ -144,21 +150,21 @@ impl<M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<F> {
                 machine: Arc::clone(&self.machine),
             };
             seats.push(seat);
-            tasks.spawn(owner.run(ended.clone()));
+            tasks.push(self.start(owner, &ended, &gone));
         }
-        let kept = roster::keep(&self.config, &inbound, &seats, &ended);
-        let outcome = tokio::select! {
+        let kept = roster::keep(&self.config, &*inbound, &seats, &ended);
+        let mut outcome = tokio::select! {
+            biased;
             outcome = kept => outcome,
             failed = first_failure(&mut tasks) => Err(failed),
         };
         if outcome.is_err() {
             // The others would only find out one by one.
-            tasks.shutdown().await;
+            gone.cancel();
         }
         ended.cancel();
-        let mut outcome = outcome;
-        while let Some(task) = tasks.join_next().await {
-            outcome = outcome.and(task.unwrap_or(Ok(())));
+        while let Some(ended) = tasks.next().await {
+            outcome = outcome.and(ended);
         }
         outbound.close().await;
         if let Ok(inbound) = Arc::try_unwrap(inbound).map_err(drop) {
@@ -167,8 +173,21 @@ impl<M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<F> {
         outcome
     }
 
+    /// Lets the owner of a shard work until `ended`, and drops it where it stands when `gone`.
+    fn start(
+        &self,
+        owner: Owner<H, F>,
+        ended: &CancellationToken,
+        gone: &CancellationToken,
+    ) -> BoxFuture<'static, Result<(), Error>> {
+        let owned = owner.run(ended.clone());
+        let owned = gone.clone().run_until_cancelled_owned(owned);
+        self.host
+            .start(Box::pin(async { owned.await.unwrap_or(Ok(())) }))
+    }
+
     /// Looks for every object that the session needs, so that a missing one is said at once.
-    async fn find_objects(&self, connection: &broker::Connection) -> Result<(), Error> {
+    async fn find_objects(&self, connection: &H::Link) -> Result<(), Error> {
         let config = &self.config;
         let shards = config.streams.len();
         let needed = shards * CHANNELS + MORE_CHANNELS;
@@ -195,12 +214,11 @@ impl<M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<F> {
 }
 
 /// Waits for the first task that fails.
-async fn first_failure(tasks: &mut JoinSet<Result<(), Error>>) -> Error {
+async fn first_failure(tasks: &mut Tasks) -> Error {
     loop {
-        match tasks.join_next().await {
-            Some(Ok(Ok(()))) => {}
-            Some(Ok(Err(error))) => return error,
-            Some(Err(_)) => return Error::Lost("a shard's task ended".to_owned()),
+        match tasks.next().await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => return error,
             None => std::future::pending().await,
         }
     }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use broker::Endpoint;
+use broker::{Endpoint, Identity};
 use clap::{Args, ValueEnum};
-use topology::{Overrides, Source, Topology};
+use topology::{Overrides, Problems, Source, Topology};
 
 use crate::Fault;
 
@@ -31,6 +31,26 @@ pub struct BrokerArgs {
     /// Certificates (PEM) of the authority that signed the broker's, besides the system's own
     #[arg(long, value_name = "FILE", env = "ALDEBARAN_TLS_CA", global = true)]
     pub tls_ca: Option<PathBuf>,
+
+    /// The client's own certificate (PEM), for brokers that ask for one; with --tls-key
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ALDEBARAN_TLS_CERT",
+        requires = "tls_key",
+        global = true
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key (PEM) of the client's own certificate
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ALDEBARAN_TLS_KEY",
+        requires = "tls_cert",
+        global = true
+    )]
+    pub tls_key: Option<PathBuf>,
 }
 
 impl BrokerArgs {
@@ -39,8 +59,13 @@ impl BrokerArgs {
     /// # Errors
     /// [`Fault::Usage`] when the URL or the CA file is wrong.
     pub fn endpoint(&self) -> Result<Endpoint, Fault> {
-        let endpoint = Endpoint::parse(&self.amqp_url, self.tls_ca.as_deref())
+        let mut endpoint = Endpoint::parse(&self.amqp_url, self.tls_ca.as_deref())
             .map_err(|error| Fault::Usage(format!("--amqp-url: {error}")))?;
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            endpoint = Identity::read(certificate, key)
+                .and_then(|own| endpoint.with_identity(own))
+                .map_err(|error| Fault::Usage(format!("--tls-cert: {error}")))?;
+        }
         Ok(match &self.server {
             Some(host) => endpoint.with_host(host),
             None => endpoint,
@@ -66,6 +91,10 @@ pub struct TopologyArgs {
     /// (ALDEBARAN_SET_SHARDS=8) and over the file
     #[arg(long = "set", value_name = "NAME=VALUE", global = true)]
     pub set: Vec<String>,
+
+    /// The profile of the topology whose values are in force
+    #[arg(long, value_name = "NAME", env = "ALDEBARAN_PROFILE", global = true)]
+    pub profile: Option<String>,
 }
 
 impl TopologyArgs {
@@ -75,21 +104,33 @@ impl TopologyArgs {
     /// [`Fault::Usage`] with every problem of the file and of the overrides, or why the file
     /// cannot be read.
     pub fn load(&self) -> Result<Topology, Fault> {
+        self.read()?
+            .map_err(|problems| Fault::Usage(problems.to_string()))
+    }
+
+    /// The same, with the problems of the file as values.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] when the file cannot be read.
+    pub fn read(&self) -> Result<Result<Topology, Problems>, Fault> {
         let name = self.topology.display().to_string();
         let text = std::fs::read_to_string(&self.topology).map_err(|error| {
             Fault::Usage(format!(
                 "{name}: cannot read the topology: {error}; name another file with --topology"
             ))
         })?;
-        topology::load(&Source { name, text }, &self.overrides())
-            .map_err(|problems| Fault::Usage(problems.to_string()))
+        Ok(topology::load(&Source { name, text }, &self.overrides()))
     }
 
     fn overrides(&self) -> Overrides {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Overrides::collect(environment, self.set.iter().map(String::as_str))
+        let set = self.set.iter().map(String::as_str);
+        Overrides {
+            profile: self.profile.clone(),
+            ..Overrides::collect(environment, set)
+        }
     }
 }
 

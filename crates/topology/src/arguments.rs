@@ -9,9 +9,9 @@ mod known;
 use crate::document::RawEntry;
 use crate::evaluate::Scope;
 use crate::problem::{Problems, did_you_mean, quote};
-use crate::{Arguments, QueueKind, Scalar};
+use crate::{Arguments, QueueKind, Scalar, Setting};
 
-use known::{Known, OF_EXCHANGES, OF_QUEUES};
+use known::{Known, OF_EXCHANGES, OF_POLICIES, OF_QUEUES};
 
 /// The arguments of an exchange.
 pub(crate) fn of_exchange(
@@ -67,6 +67,31 @@ pub(crate) fn of_queue(
     arguments
 }
 
+/// One key of a policy's definition: an argument of queues without its `x-`, or a policy's own.
+pub(crate) fn of_policy(
+    entry: &RawEntry,
+    scope: Scope<'_>,
+    problems: &mut Problems,
+) -> Option<Setting> {
+    let argument = format!("x-{}", entry.key);
+    let own = OF_POLICIES.iter().find(|known| known.name == entry.key);
+    let known = own.or_else(|| OF_QUEUES.iter().find(|known| known.name == argument));
+    let Some(known) = known else {
+        let arguments = OF_QUEUES
+            .iter()
+            .filter_map(|known| known.name.strip_prefix("x-"));
+        let names = OF_POLICIES.iter().map(|known| known.name).chain(arguments);
+        let hint = did_you_mean(&entry.key, names);
+        let key = quote(&entry.key);
+        problems.at(
+            entry.line,
+            format!("{key} is nothing that a policy sets, as far as is known here{hint}: a plugin's or a newer broker's goes into `unchecked-definition`"),
+        );
+        return None;
+    };
+    known.holds.read(entry, scope, problems).map(Setting::from)
+}
+
 /// Arguments that nobody checks: any scalar.
 pub(crate) fn unchecked(
     raw: &[RawEntry],
@@ -89,6 +114,64 @@ pub(crate) fn unchecked(
     )
 }
 
+/// Parts the arguments of a queue (or, without a kind, of an exchange) into those that a file
+/// can say under `arguments` and those that must be unchecked. The texts come as templates.
+pub(crate) fn parted(arguments: &Arguments, kind: Option<QueueKind>) -> (Arguments, Arguments) {
+    let none = crate::evaluate::Variables::new();
+    let scope = Scope {
+        variables: &none,
+        turn: &[],
+    };
+    let passes = |entries: &[RawEntry]| {
+        let mut problems = Problems::default();
+        let _ = match kind {
+            Some(_) => of_queue(entries, kind, scope, &mut problems),
+            None => of_exchange(entries, scope, &mut problems),
+        };
+        problems.is_empty()
+    };
+    let known = |name: &str, setting: &Setting| {
+        let table: &[Known] = match kind {
+            Some(_) => &OF_QUEUES,
+            None => &OF_EXCHANGES,
+        };
+        let found = table.iter().find(|known| known.name == name)?;
+        let fits = kind.is_none_or(|kind| found.fits.contains(&kind));
+        let entry = RawEntry::of(name, setting)?;
+        let read = found.holds.read(&entry, scope, &mut Problems::default());
+        (fits && read.is_some()).then_some(entry)
+    };
+    let (mut good, mut rest) = (Arguments::new(), Arguments::new());
+    let mut entries = Vec::new();
+    for (name, setting) in arguments {
+        match known(name, setting) {
+            Some(entry) => {
+                entries.push(entry);
+                good.insert(name.clone(), setting.clone());
+            }
+            None => {
+                rest.insert(name.clone(), setting.clone());
+            }
+        }
+    }
+    if passes(&entries) {
+        (good, rest)
+    } else {
+        (Arguments::new(), arguments.clone())
+    }
+}
+
+/// Whether a policy's key is one that a file can say under `definition`.
+pub(crate) fn policy_knows(name: &str, setting: &Setting) -> bool {
+    let none = crate::evaluate::Variables::new();
+    let scope = Scope {
+        variables: &none,
+        turn: &[],
+    };
+    let entry = RawEntry::of(name, setting);
+    entry.is_some_and(|entry| of_policy(&entry, scope, &mut Problems::default()).is_some())
+}
+
 /// Reads every argument, also after one has failed.
 fn all(
     raw: &[RawEntry],
@@ -97,7 +180,7 @@ fn all(
 ) -> Option<Arguments> {
     let read: Vec<_> = raw
         .iter()
-        .map(|entry| Some((entry.key.clone(), read(entry, problems)?)))
+        .map(|entry| Some((entry.key.clone(), read(entry, problems)?.into())))
         .collect();
     read.into_iter().collect()
 }

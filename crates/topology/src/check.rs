@@ -1,8 +1,11 @@
 //! From settings as written to objects: every repetition unrolled, every value checked.
 
 mod binding;
+mod definition;
 mod exchange;
+mod manage;
 mod queue;
+mod section;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +13,7 @@ use crate::evaluate::{Scope, Turn, Variables};
 use crate::problem::{Problems, Repeated, quote};
 use crate::raw::{RawHead, RawTopology};
 use crate::repeat::{MOST_OBJECTS, turns};
-use crate::{Binding, Checked, Exchange, ExchangeKind, Queue};
+use crate::{Binding, Checked, Exchange, ExchangeKind, Key, Object, Queue, Scope as Owned};
 
 /// The objects of a file, and what [`crate::references`] needs to know of them.
 #[derive(Debug, Default)]
@@ -18,6 +21,12 @@ pub(crate) struct CheckedObjects {
     pub(crate) exchanges: Vec<Checked<Exchange>>,
     pub(crate) queues: Vec<Checked<Queue>>,
     pub(crate) bindings: Vec<Checked<Binding>>,
+    /// What is none of these.
+    pub(crate) sections: Vec<Checked<Object>>,
+    /// The lines of those.
+    others: BTreeMap<Key, u32>,
+    /// What the file owns.
+    pub(crate) scope: Owned,
     /// Every exchange that has a name, also those with other problems.
     pub(crate) exchange_names: Names<Option<ExchangeKind>>,
     /// Every queue that has a name, also those with other problems.
@@ -93,12 +102,29 @@ pub(crate) fn check(
             },
         );
     }
+    for one in &raw.sections {
+        each_turn(
+            &one.head,
+            variables,
+            objects.count(),
+            problems,
+            |scope, problems| {
+                section::check(one, scope, &mut objects, problems);
+            },
+        );
+    }
+    let scope = Scope {
+        variables,
+        turn: &[],
+    };
+    objects.scope = manage::check(&raw.manage, scope, problems);
     objects
 }
 
 impl CheckedObjects {
     fn count(&self) -> usize {
-        self.exchange_names.found.len() + self.queue_names.found.len() + self.bindings.len()
+        let named = self.exchange_names.found.len() + self.queue_names.found.len();
+        named + self.bindings.len() + self.sections.len()
     }
 }
 

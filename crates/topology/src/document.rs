@@ -33,6 +33,26 @@ pub(crate) struct RawEntry {
     pub(crate) value: Raw,
 }
 
+impl RawEntry {
+    /// An entry of no file, to ask whether a file could have it; nothing when it is no scalar.
+    pub(crate) fn of(key: &str, setting: &crate::Setting) -> Option<Self> {
+        let scalar = match setting {
+            crate::Setting::Bool(truth) => Scalar::Bool(*truth),
+            crate::Setting::Int(number) => Scalar::Int(*number),
+            crate::Setting::Text(text) => Scalar::Text(text.clone()),
+            _ => return None,
+        };
+        Some(Self {
+            line: 0,
+            key: key.to_owned(),
+            value: Raw {
+                line: 0,
+                kind: RawKind::Scalar(scalar),
+            },
+        })
+    }
+}
+
 impl Raw {
     /// What it is, in words for a message.
     pub(crate) fn kind(&self) -> &'static str {

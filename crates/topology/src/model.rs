@@ -1,12 +1,13 @@
-//! The resolved settings: objects as the broker will know them.
+//! The resolved settings: what messages meet, as the broker will know it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::Scalar;
+use serde::{Deserialize, Serialize};
+
+use crate::Settings;
 
 /// Arguments of an exchange, a queue or a binding, by the broker's own names.
-pub type Arguments = BTreeMap<String, Scalar>;
+pub type Arguments = Settings;
 
 /// Something that was checked, and the line that describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +19,12 @@ pub struct Checked<T> {
 }
 
 /// An exchange.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// Its name, 1 to 255 bytes.
     pub name: String,
     /// How it routes.
+    #[serde(rename = "type")]
     pub kind: ExchangeKind,
     /// Whether it outlives the broker's restart.
     pub durable: bool,
@@ -35,7 +37,8 @@ pub struct Exchange {
 }
 
 /// How an exchange routes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
 pub enum ExchangeKind {
     /// By the whole routing key.
     Direct,
@@ -63,6 +66,11 @@ impl ExchangeKind {
         }
     }
 
+    /// The type of this name; one that is not built in is a plugin's, whatever its name.
+    pub fn of(name: &str) -> Self {
+        Self::named(name).unwrap_or_else(|| Self::Plugin(name.to_owned()))
+    }
+
     /// The broker's name of it.
     pub fn as_str(&self) -> &str {
         match self {
@@ -75,12 +83,25 @@ impl ExchangeKind {
     }
 }
 
+impl From<String> for ExchangeKind {
+    fn from(name: String) -> Self {
+        Self::of(&name)
+    }
+}
+
+impl From<ExchangeKind> for String {
+    fn from(kind: ExchangeKind) -> Self {
+        kind.as_str().to_owned()
+    }
+}
+
 /// A queue or a stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queue {
     /// Its name, 1 to 255 bytes.
     pub name: String,
     /// Classic, quorum or stream.
+    #[serde(rename = "type")]
     pub kind: QueueKind,
     /// Whether it outlives the broker's restart.
     pub durable: bool,
@@ -91,7 +112,8 @@ pub struct Queue {
 }
 
 /// The kinds of queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum QueueKind {
     /// On one node.
     Classic,
@@ -104,7 +126,8 @@ pub enum QueueKind {
 impl QueueKind {
     pub(crate) const NAMES: [&'static str; 3] = ["classic", "quorum", "stream"];
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
         match name {
             "classic" => Some(Self::Classic),
             "quorum" => Some(Self::Quorum),
@@ -124,7 +147,7 @@ impl QueueKind {
 }
 
 /// A binding.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Binding {
     /// The exchange that messages come from.
     pub from: String,
@@ -137,7 +160,8 @@ pub struct Binding {
 }
 
 /// Where a binding leads.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Destination {
     /// A queue or stream by name.
     Queue(String),

@@ -1,14 +1,23 @@
 //! The settings as written: which keys stand where, nothing resolved yet.
 
+mod fields;
+mod section;
+
+pub(crate) use fields::Fields;
+pub(crate) use section::{RawSection, Section};
+
 use crate::document::{Raw, RawEntry, RawKind};
-use crate::problem::{Problems, did_you_mean, quote};
+use crate::problem::{Problems, quote};
 
 /// A file as written.
 #[derive(Debug, Default)]
 pub(crate) struct RawTopology {
     pub(crate) variables: Vec<RawEntry>,
+    pub(crate) profiles: Vec<RawEntry>,
+    pub(crate) manage: Vec<RawEntry>,
     pub(crate) exchanges: Vec<RawExchange>,
     pub(crate) queues: Vec<RawQueue>,
+    pub(crate) sections: Vec<RawSection>,
 }
 
 /// `[exchange."NAME"]`.
@@ -59,17 +68,24 @@ pub(crate) struct RawBinding {
 
 impl RawTopology {
     pub(crate) fn read(document: Vec<RawEntry>, problems: &mut Problems) -> Self {
-        let mut file = Fields::of(
-            "the file",
-            document,
-            &["vars", "exchange", "queue"],
-            problems,
-        );
+        let mut keys = vec!["vars", "profile", "manage", "exchange", "queue"];
+        keys.extend(Section::ALL.iter().map(|section| section.name()));
+        let mut file = Fields::of("the file", document, &keys, problems);
         let variables = file.table("vars", problems);
+        let profiles = file.table("profile", problems);
+        let manage = file.table("manage", problems);
+        let mut sections = Vec::new();
+        for section in Section::ALL {
+            let entries = file.table(section.name(), problems);
+            sections.extend(RawSection::read(section, entries, problems));
+        }
         let exchanges = file.table("exchange", problems);
         let queues = file.table("queue", problems);
         Self {
             variables,
+            profiles,
+            manage,
+            sections,
             exchanges: exchanges
                 .into_iter()
                 .filter_map(|entry| RawExchange::read(entry, problems))
@@ -202,61 +218,4 @@ fn bindings(raw: Option<Raw>, problems: &mut Problems) -> Vec<RawBinding> {
         });
     }
     found
-}
-
-/// The entries of a table whose keys are known.
-struct Fields {
-    what: String,
-    entries: Vec<RawEntry>,
-}
-
-impl Fields {
-    /// Tells every key that is not among `keys`, and keeps the others.
-    fn of(what: &str, mut entries: Vec<RawEntry>, keys: &[&str], problems: &mut Problems) -> Self {
-        for entry in entries.extract_if(.., |entry| !keys.contains(&entry.key.as_str())) {
-            let key = quote(&entry.key);
-            let hint = match did_you_mean(&entry.key, keys.iter().copied()) {
-                hint if !hint.is_empty() => hint,
-                _ if matches!(entry.value.kind, RawKind::Table(_)) && what != "the file" => {
-                    " (a name with dots is written in quotes)".to_owned()
-                }
-                _ => format!(" (there are: {})", keys.join(", ")),
-            };
-            problems.at(entry.line, format!("unknown key {key} in {what}{hint}"));
-        }
-        Self {
-            what: what.to_owned(),
-            entries,
-        }
-    }
-
-    fn take(&mut self, key: &str) -> Option<Raw> {
-        let at = self.entries.iter().position(|entry| entry.key == key)?;
-        Some(self.entries.remove(at).value)
-    }
-
-    fn table(&mut self, key: &str, problems: &mut Problems) -> Vec<RawEntry> {
-        match self.take(key) {
-            Some(Raw {
-                kind: RawKind::Table(table),
-                ..
-            }) => table,
-            None
-            | Some(Raw {
-                kind: RawKind::Broken,
-                ..
-            }) => Vec::new(),
-            Some(other) => {
-                problems.at(
-                    other.line,
-                    format!(
-                        "`{key}` in {} is a table, and this is {}",
-                        self.what,
-                        other.kind()
-                    ),
-                );
-                Vec::new()
-            }
-        }
-    }
 }

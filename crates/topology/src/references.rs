@@ -7,7 +7,7 @@ use crate::check::{CheckedObjects, Reference, Target};
 use crate::problem::{Problems, Repeated, did_you_mean, quote};
 
 /// The exchanges that every vhost has.
-const BUILT_IN: [(&str, ExchangeKind); 7] = [
+pub(crate) const BUILT_IN: [(&str, ExchangeKind); 7] = [
     ("amq.direct", ExchangeKind::Direct),
     ("amq.fanout", ExchangeKind::Fanout),
     ("amq.headers", ExchangeKind::Headers),

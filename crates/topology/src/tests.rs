@@ -1,8 +1,12 @@
 //! What a person sees: files in, objects or messages out.
 
 mod any_text;
+mod compared;
+mod exported;
 mod read;
 mod refused;
+mod routed;
+mod sections;
 mod shipped;
 
 use crate::{Overrides, Source, Topology, load};

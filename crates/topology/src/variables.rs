@@ -1,5 +1,7 @@
 //! `[vars]`: defaults, what overrides them, and how they refer to each other.
 
+mod profile;
+
 use std::collections::BTreeMap;
 
 use crate::document::{Raw, RawEntry, RawKind};
@@ -18,6 +20,9 @@ pub struct Overrides {
     pub from_environment: Vec<(String, String)>,
     /// Name and value of each `--set name=value`; these win.
     pub from_command_line: Vec<(String, String)>,
+    /// The profile that is in force, if any: its values win over the file's defaults, and
+    /// everything else over it.
+    pub profile: Option<String>,
     /// What stood after `--set` and is not of the form `name=value`.
     pub unreadable: Vec<String>,
 }
@@ -77,6 +82,7 @@ impl Overrides {
 /// Every variable of the file with its value after all overrides.
 pub(crate) fn resolve(
     raw: &[RawEntry],
+    profiles: &[RawEntry],
     overrides: &Overrides,
     problems: &mut Problems,
 ) -> Variables {
@@ -91,6 +97,12 @@ pub(crate) fn resolve(
             );
         }
     }
+    profile::choose(
+        profiles,
+        overrides.profile.as_deref(),
+        &mut defaults,
+        problems,
+    );
     let variables = evaluate(defaults, overrides, problems);
     for text in &overrides.unreadable {
         problems.elsewhere(

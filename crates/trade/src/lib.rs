@@ -8,12 +8,14 @@ pub mod pack;
 mod read;
 mod recorded;
 mod shard;
+mod stamps;
 
 pub use alert::{ALERT_NAMESPACE, Alert, AlertError, OVER_PURCHASE, alert_id};
 pub use batch::{Batch, Item, read_batch};
 pub use read::{MAX_ID_BYTES, MAX_TRADE_BYTES, Unreadable, read};
 pub use recorded::{read_recorded, without_byte_order_mark};
 pub use shard::shard_of;
+pub use stamps::{PUBLISHED_HEADER, READ_HEADER, TIPS_HEADER};
 
 use std::borrow::Cow;
 

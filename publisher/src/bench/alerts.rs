@@ -98,7 +98,10 @@ impl Alerts {
                     let delivery = delivery?;
                     newest = delivery.tag();
                     match Alert::from_json(delivery.body()) {
-                        Ok(alert) => progress.received().take(&alert, &clock, epoch_us()),
+                        Ok(alert) => {
+                            let now_us = epoch_us();
+                            progress.received().take(&alert, &delivery, &clock, now_us);
+                        }
                         Err(error) => tracing::warn!(queue = self.queue, %error, "no alert"),
                     }
                     if newest - acknowledged < ACK_EVERY {

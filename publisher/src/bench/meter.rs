@@ -4,18 +4,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use anyhow::Result;
-use broker::Message;
+use broker::{Header, Message};
 use tokio::time::Instant;
+use trade::TIPS_HEADER;
 
 use crate::bench::clock::Clock;
 use crate::bench::latency::Latency;
 use crate::bench::progress::Progress;
-use crate::bench::waybills::Waybills;
 use crate::feed::{Counts, Given};
 use crate::watch::Watch;
-
-/// The numbers of a producer's messages begin with its own.
-const NUMBERS: u64 = 1 << 40;
 
 /// Watches the trades and messages of a producer.
 #[derive(Debug)]
@@ -24,9 +21,8 @@ pub(crate) struct Meter {
     /// Whether trades are due by a schedule; else they are due when they are made.
     is_scheduled: bool,
     progress: Arc<Progress>,
-    /// For the plain consumer, if there is one.
-    waybills: Option<Arc<Waybills>>,
-    next_message: u64,
+    /// Whether messages say which of their trades tip an order, for a plain consumer.
+    tells_tips: bool,
     pub(crate) service: Service,
 }
 
@@ -62,16 +58,14 @@ impl Meter {
     pub(crate) fn new(
         clock: Clock,
         is_scheduled: bool,
-        producer: u32,
+        tells_tips: bool,
         progress: Arc<Progress>,
-        waybills: Option<Arc<Waybills>>,
     ) -> Result<Self> {
         Ok(Self {
             clock,
             is_scheduled,
             progress,
-            waybills,
-            next_message: u64::from(producer) * NUMBERS,
+            tells_tips,
             service: Service::new()?,
         })
     }
@@ -83,12 +77,6 @@ impl Watch for Meter {
 
     fn start(&self) -> Instant {
         self.clock.start
-    }
-
-    fn has_room(&self) -> bool {
-        self.waybills
-            .as_ref()
-            .is_none_or(|waybills| waybills.has_room())
     }
 
     fn tag(&mut self, given: &Given, now_us: u64) -> Tag {
@@ -118,10 +106,10 @@ impl Watch for Meter {
                 self.service.due_to_publish.record(took_us);
             }
         }
-        if let Some(waybills) = &self.waybills {
-            message.message_id = Some(self.next_message.to_string());
-            waybills.put(self.next_message, tags.clone());
-            self.next_message += 1;
+        if self.tells_tips
+            && let Some(places) = tips(&tags)
+        {
+            message.headers.push((TIPS_HEADER, Header::Text(places)));
         }
         Stub { published_us, tags }
     }
@@ -148,6 +136,15 @@ impl Watch for Meter {
     fn pause(&mut self, _counts: Counts, _now_us: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
+}
+
+/// The places of the trades that tip an order; `None` if there are none.
+fn tips(tags: &[Tag]) -> Option<String> {
+    let places = (0..).zip(tags).filter(|(_, tag)| tag.tips);
+    let places: Vec<_> = places
+        .map(|(place, _): (u32, _)| place.to_string())
+        .collect();
+    (!places.is_empty()).then(|| places.join(","))
 }
 
 impl Service {

@@ -90,8 +90,9 @@ pub(crate) struct BenchOptions {
           help_heading = ALERTS)]
     pub(crate) alerts_within: Duration,
 
-    /// Measures what broker and machine can give: no auditor may run, a plain consumer reads
-    /// the shards, parses every trade and publishes a message for each tipped order
+    /// Measures what broker and machine can give: no auditor may run, but a plain consumer
+    /// (`plain-lapin consume`). Messages tell it which of their trades tip an order, so that
+    /// the same alerts come of them
     #[arg(long, help_heading = ALERTS)]
     pub(crate) limit: bool,
 

@@ -9,8 +9,6 @@ use crate::bench::received::Received;
 #[derive(Debug)]
 pub(crate) struct Progress {
     pub(crate) confirmed: Count,
-    /// By the plain consumer.
-    pub(crate) read: Count,
     /// Purchases sent that tip their orders.
     pub(crate) tipped: Count,
     received: Mutex<Received>,
@@ -24,7 +22,6 @@ impl Progress {
     pub(crate) fn new(received: Received) -> Self {
         Self {
             confirmed: Count::default(),
-            read: Count::default(),
             tipped: Count::default(),
             received: Mutex::new(received),
         }

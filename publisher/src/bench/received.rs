@@ -1,7 +1,8 @@
 //! The alerts of a run, as they come.
 
 use anyhow::Result;
-use trade::Alert;
+use broker::Delivery;
+use trade::{Alert, PUBLISHED_HEADER, READ_HEADER};
 
 use crate::bench::accounts::Accounts;
 use crate::bench::clock::Clock;
@@ -15,6 +16,10 @@ pub(crate) struct Received {
     pub(crate) due_to_alert: Latency,
     /// From the moment at which the message with that purchase was published.
     pub(crate) publish_to_alert: Latency,
+    /// From there until it was read.
+    pub(crate) publish_to_read: Latency,
+    /// From the moment at which the alert was published.
+    pub(crate) alert_to_received: Latency,
     pub(crate) alerts: u64,
     /// When the last alert came, and the last one that was measured.
     pub(crate) last_us: u64,
@@ -27,14 +32,22 @@ impl Received {
             accounts: Accounts::default(),
             due_to_alert: Latency::new()?,
             publish_to_alert: Latency::new()?,
+            publish_to_read: Latency::new()?,
+            alert_to_received: Latency::new()?,
             alerts: 0,
             last_us: 0,
             last_measured_us: 0,
         })
     }
 
-    /// An alert came; `epoch_us` is the time of day.
-    pub(crate) fn take(&mut self, alert: &Alert, clock: &Clock, epoch_us: i64) {
+    /// An alert came with this delivery; `epoch_us` is the time of day.
+    pub(crate) fn take(
+        &mut self,
+        alert: &Alert,
+        delivery: &Delivery,
+        clock: &Clock,
+        epoch_us: i64,
+    ) {
         let now_us = clock.now_us();
         self.alerts += 1;
         self.last_us = now_us;
@@ -44,9 +57,20 @@ impl Received {
         };
         self.last_measured_us = now_us;
         self.due_to_alert.record(now_us.saturating_sub(due_us));
-        if let Some(published_us) = alert.raised_time_us {
-            let took_us = u64::try_from(epoch_us.saturating_sub(published_us));
-            self.publish_to_alert.record(took_us.unwrap_or_default());
-        }
+        let published_us = alert.raised_time_us;
+        let read_us = delivery.integer(READ_HEADER);
+        let raised_us = delivery.integer(PUBLISHED_HEADER);
+        let now_us = Some(epoch_us);
+        record(&mut self.publish_to_alert, published_us, now_us);
+        record(&mut self.publish_to_read, published_us, read_us);
+        record(&mut self.alert_to_received, raised_us, now_us);
+    }
+}
+
+/// Records the time between two times of day, if both are known.
+fn record(latency: &mut Latency, from_us: Option<i64>, to_us: Option<i64>) {
+    if let (Some(from_us), Some(to_us)) = (from_us, to_us) {
+        let took_us = u64::try_from(to_us.saturating_sub(from_us));
+        latency.record(took_us.unwrap_or_default());
     }
 }

@@ -66,8 +66,6 @@ pub(crate) struct TradeFigures {
     pub(crate) messages: u64,
     pub(crate) resent_messages: u64,
     pub(crate) unconfirmed_messages: u64,
-    /// By the plain consumer.
-    pub(crate) read: Option<u64>,
 }
 
 /// Trades per second over what is measured.
@@ -77,7 +75,7 @@ pub(crate) struct RateFigures {
     pub(crate) asked: Option<f64>,
     /// Until the last confirm.
     pub(crate) confirmed: f64,
-    /// Until the last confirm, the last alert and, with the plain consumer, the last trade read.
+    /// Until the last confirm and the last alert.
     pub(crate) end_to_end: f64,
 }
 
@@ -86,10 +84,11 @@ pub(crate) struct RateFigures {
 pub(crate) struct Latencies {
     pub(crate) due_to_alert: Option<Quantiles>,
     pub(crate) publish_to_alert: Option<Quantiles>,
+    pub(crate) publish_to_read: Option<Quantiles>,
+    pub(crate) alert_to_received: Option<Quantiles>,
     pub(crate) due_to_publish: Option<Quantiles>,
     pub(crate) publish_to_confirm: Option<Quantiles>,
     pub(crate) due_to_confirm: Option<Quantiles>,
-    pub(crate) due_to_read: Option<Quantiles>,
 }
 
 /// What a run had to reach.
@@ -112,15 +111,16 @@ impl Report {
         stopped: bool,
     ) -> Self {
         let rate = RateFigures::of(&outcome, load, stopped);
-        let Outcome { sent, read, .. } = outcome;
+        let Outcome { sent, .. } = outcome;
         let service = &sent.service;
         let latency_us = Latencies {
             due_to_alert: outcome.due_to_alert.quantiles(),
             publish_to_alert: outcome.publish_to_alert.quantiles(),
+            publish_to_read: outcome.publish_to_read.quantiles(),
+            alert_to_received: outcome.alert_to_received.quantiles(),
             due_to_publish: service.due_to_publish.quantiles(),
             publish_to_confirm: service.publish_to_confirm.quantiles(),
             due_to_confirm: service.due_to_confirm.quantiles(),
-            due_to_read: read.as_ref().and_then(|read| read.due_to_read.quantiles()),
         };
         let trades = TradeFigures {
             sent: sent.trades,
@@ -133,7 +133,6 @@ impl Report {
             messages: sent.messages.messages,
             resent_messages: sent.messages.resent,
             unconfirmed_messages: sent.unconfirmed as u64,
-            read: read.map(|_| outcome.trades_read),
         };
         let mut report = Self {
             schema: SCHEMA,
@@ -167,10 +166,6 @@ impl Report {
                 "publish everything: {} messages are not confirmed",
                 trades.unconfirmed_messages
             ));
-        }
-        if trades.read.is_some_and(|read| read < trades.sent) {
-            let read = trades.read.unwrap_or_default();
-            return Some(format!("read everything: {read} of {} trades", trades.sent));
         }
         (!self.alerts.is_even()).then(|| {
             format!(
@@ -226,25 +221,17 @@ impl RateFigures {
             let took_us = outcome.clock.measured_us(last_us).max(least_us);
             service.measured as f64 * 1e6 / took_us as f64
         };
-        let read_us = outcome.read.as_ref().map_or(0, |read| read.last_us);
         Self {
             asked: load.asked(),
             confirmed: until(service.last_us),
-            end_to_end: until(service.last_us.max(outcome.last_alert_us).max(read_us)),
+            end_to_end: until(service.last_us.max(outcome.last_alert_us)),
         }
-    }
-}
-
-impl Latencies {
-    /// What thresholds are about: to the alert; without any, to the plain consumer.
-    fn end_to_end(&self) -> Option<&Quantiles> {
-        self.due_to_alert.as_ref().or(self.due_to_read.as_ref())
     }
 }
 
 #[allow(clippy::cast_precision_loss)]
 fn thresholds(wanted: &BenchOptions, latency: &Latencies, rate: &RateFigures) -> Vec<Threshold> {
-    let latency = latency.end_to_end();
+    let latency = latency.due_to_alert.as_ref();
     let ceilings = wanted.fail_above.iter().map(|ceiling| Threshold {
         threshold: ceiling.to_string(),
         measured: ceiling.measured_us(latency).map(|us| us as f64),

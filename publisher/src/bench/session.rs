@@ -14,14 +14,13 @@ use crate::bench::accounts::Balance;
 use crate::bench::alerts::Alerts;
 use crate::bench::clock::{Clock, micros};
 use crate::bench::latency::Latency;
+use crate::bench::limit;
 use crate::bench::live::Live;
 use crate::bench::load::Load;
 use crate::bench::meter::{Meter, Service, Stub};
 use crate::bench::options::BenchOptions;
 use crate::bench::progress::Progress;
-use crate::bench::reader::{Read, Readers};
 use crate::bench::received::Received;
-use crate::bench::waybills::Waybills;
 use crate::expectation::Expectation;
 use crate::feed::Feed;
 use crate::post::{Counts, Post};
@@ -40,7 +39,8 @@ pub(crate) struct Session<'a> {
     route: &'a Route,
     posts: Vec<Post<Stub>>,
     alerts: Alerts,
-    readers: Option<Readers>,
+    /// Whether a plain consumer reads the shards.
+    is_limit: bool,
     alerts_within: Duration,
 }
 
@@ -49,12 +49,10 @@ pub(crate) struct Session<'a> {
 pub(crate) struct Outcome {
     pub(crate) clock: Clock,
     pub(crate) sent: Sent,
-    /// By the plain consumer, if there was one.
-    pub(crate) read: Option<Read>,
-    /// Trades of its.
-    pub(crate) trades_read: u64,
     pub(crate) due_to_alert: Latency,
     pub(crate) publish_to_alert: Latency,
+    pub(crate) publish_to_read: Latency,
+    pub(crate) alert_to_received: Latency,
     pub(crate) last_alert_us: u64,
     pub(crate) balance: Balance,
 }
@@ -80,15 +78,9 @@ impl<'a> Session<'a> {
         stop: &CancellationToken,
     ) -> Result<Option<Self>, Fault> {
         let alerts = Alerts::open(endpoint, &wanted.alert_queue).await?;
-        let readers = match (wanted.limit, route.shards) {
-            (false, _) => None,
-            (true, Some(shards)) => Some(Readers::open(endpoint, shards).await?),
-            (true, None) => {
-                return Err(Fault::Usage(
-                    "--limit reads the shards' streams: it goes with --to shards only".to_owned(),
-                ));
-            }
-        };
+        if wanted.limit {
+            limit::check(endpoint, route.shards).await?;
+        }
         let mut posts = Vec::new();
         for _ in 0..load.producers {
             let (endpoint, window) = (endpoint.clone(), wanted.confirm as usize);
@@ -102,7 +94,7 @@ impl<'a> Session<'a> {
             route,
             posts,
             alerts,
-            readers,
+            is_limit: wanted.limit,
             alerts_within: wanted.alerts_within,
         }))
     }
@@ -112,30 +104,12 @@ impl<'a> Session<'a> {
     pub(crate) async fn run(self, live: Live, stop: &CancellationToken) -> Result<Outcome, Fault> {
         let clock = Clock::start(self.load.warm_up);
         let progress = Arc::new(Progress::new(Received::new()?));
-        let waybills = self.readers.as_ref().map(|_| Arc::new(Waybills::default()));
         let ended = CancellationToken::new();
 
         let alerts = self
             .alerts
             .receive(clock, Arc::clone(&progress), ended.clone());
-        let alerts = tokio::spawn(alerts);
-        let readers = self
-            .readers
-            .zip(waybills.clone())
-            .map(|(readers, waybills)| {
-                tokio::spawn(readers.run(clock, Arc::clone(&progress), waybills, ended.clone()))
-            });
-        let receive = async {
-            let alerts = async { alerts.await?.context("receive alerts") };
-            let read = async {
-                match readers {
-                    Some(readers) => Ok(Some(readers.await??)),
-                    None => Ok(None),
-                }
-            };
-            let ((), read) = tokio::try_join!(alerts, read)?;
-            Ok::<_, anyhow::Error>(read)
-        };
+        let mut alerts = tokio::spawn(alerts);
 
         let mut producers = JoinSet::new();
         for (nth, post) in (0..).zip(self.posts) {
@@ -143,38 +117,38 @@ impl<'a> Session<'a> {
             let meter = Meter::new(
                 clock,
                 self.load.plan.is_some(),
-                nth,
+                self.is_limit,
                 Arc::clone(&progress),
-                waybills.clone(),
             )?;
             producers.spawn(produce(feed, post, self.route.clone(), meter, stop.clone()));
         }
-        let reads = waybills.is_some();
         let send = async {
             let sent = Sent::of_all(producers).await?;
-            wait_for_the_rest(&sent, reads, &progress, clock, self.alerts_within, stop).await;
+            wait_for_the_rest(&sent, &progress, clock, self.alerts_within, stop).await;
             Ok::<_, Fault>(sent)
         };
 
-        tokio::pin!(receive);
         let sent = tokio::select! {
             sent = send => sent?,
-            received = &mut receive => {
-                received?;
-                return Err(anyhow!("receive alerts: the consumers ended early").into());
+            received = &mut alerts => {
+                received.context("receive alerts")?.context("receive alerts")?;
+                return Err(anyhow!("receive alerts: the consumer ended early").into());
             }
             () = live.show(clock, &progress) => return Err(anyhow!("show a live line").into()),
         };
         ended.cancel();
-        let read = receive.await?;
+        alerts
+            .await
+            .context("receive alerts")?
+            .context("receive alerts")?;
         let received = progress.received();
         Ok(Outcome {
             clock,
             sent,
-            read,
-            trades_read: progress.read.get(),
             due_to_alert: received.due_to_alert.clone(),
             publish_to_alert: received.publish_to_alert.clone(),
+            publish_to_read: received.publish_to_read.clone(),
+            alert_to_received: received.alert_to_received.clone(),
             last_alert_us: received.last_measured_us,
             balance: received.accounts.balance(),
         })
@@ -235,33 +209,27 @@ impl Sent {
     }
 }
 
-/// Waits until every expected alert has come and every trade was read, as long as there is
-/// something new within `patience`; then a little longer, for what must not come.
+/// Waits until every expected alert has come, as long as one comes within `patience`; then a little
+/// longer, for what must not come.
 async fn wait_for_the_rest(
     sent: &Sent,
-    reads: bool,
     progress: &Progress,
     clock: Clock,
     patience: Duration,
     stop: &CancellationToken,
 ) {
     progress.received().accounts.expect(&sent.expected);
-    let mut news = (0, 0);
-    let mut news_us = clock.now_us();
+    let (mut alerts, mut news_us) = (0, clock.now_us());
     let is_over = |news_us: u64, within| clock.now_us() > news_us + micros(within);
     loop {
         let (missing, latest) = {
             let received = progress.received();
-            (
-                received.accounts.missing(),
-                (received.alerts, progress.read.get()),
-            )
+            (received.accounts.missing(), received.alerts)
         };
-        if latest != news {
-            (news, news_us) = (latest, clock.now_us());
+        if latest != alerts {
+            (alerts, news_us) = (latest, clock.now_us());
         }
-        let is_complete = missing == 0 && !(reads && progress.read.get() < sent.trades);
-        let within = if is_complete {
+        let within = if missing == 0 {
             SETTLE
         } else {
             patience.max(SETTLE)

@@ -29,7 +29,8 @@ impl Report {
         let latency = &self.latency_us;
         row(out, "due to alert", latency.due_to_alert.as_ref())?;
         row(out, "publish to alert", latency.publish_to_alert.as_ref())?;
-        row(out, "due to read", latency.due_to_read.as_ref())?;
+        row(out, "publish to read", latency.publish_to_read.as_ref())?;
+        row(out, "alert to received", latency.alert_to_received.as_ref())?;
         row(out, "due to publish", latency.due_to_publish.as_ref())?;
         row(
             out,
@@ -56,9 +57,6 @@ impl Report {
                  them",
                 grouped(trades.unsent)
             )?;
-        }
-        if let Some(read) = trades.read {
-            write!(out, ", {} read by the plain consumer", grouped(read))?;
         }
         let packed = trades.sent as f64 / trades.messages.max(1) as f64;
         write!(

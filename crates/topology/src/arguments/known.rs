@@ -191,6 +191,33 @@ pub(super) const OF_EXCHANGES: [Known; 5] = [
     },
 ];
 
+/// What a policy sets and no argument does.
+pub(super) const OF_POLICIES: [Known; 9] = [
+    of_policy("alternate-exchange", Holds::Text),
+    of_policy("federation-upstream", Holds::Text),
+    of_policy("federation-upstream-set", Holds::Text),
+    of_policy("ha-mode", Holds::OneOf(&["all", "exactly", "nodes"])),
+    of_policy("ha-params", ANY_NUMBER),
+    of_policy(
+        "ha-promote-on-failure",
+        Holds::OneOf(&["always", "when-synced"]),
+    ),
+    of_policy(
+        "ha-promote-on-shutdown",
+        Holds::OneOf(&["always", "when-synced"]),
+    ),
+    of_policy("ha-sync-batch-size", FROM_ONE),
+    of_policy("ha-sync-mode", Holds::OneOf(&["manual", "automatic"])),
+];
+
+const fn of_policy(name: &'static str, holds: Holds) -> Known {
+    Known {
+        name,
+        holds,
+        fits: &[],
+    }
+}
+
 impl Holds {
     /// Reads an argument's value and tells what is wrong with it.
     pub(super) fn read(

@@ -4,7 +4,7 @@ use super::{CheckedObjects, Reference, Target, binding};
 use crate::evaluate::Scope;
 use crate::problem::{Problems, did_you_mean, quote};
 use crate::raw::RawQueue;
-use crate::{Checked, Destination, Queue, QueueKind, Scalar, arguments};
+use crate::{Checked, Destination, Queue, QueueKind, arguments};
 
 pub(super) fn check(
     raw: &RawQueue,
@@ -63,10 +63,7 @@ pub(super) fn check(
         let kind = kind?;
         let mut arguments = arguments?;
         arguments.extend(unchecked?);
-        arguments.insert(
-            "x-queue-type".to_owned(),
-            Scalar::Text(kind.as_str().to_owned()),
-        );
+        arguments.insert("x-queue-type".to_owned(), kind.as_str().into());
         Some(Queue {
             name,
             kind,

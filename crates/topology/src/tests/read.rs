@@ -1,7 +1,7 @@
 //! Files without problems.
 
 use super::valid;
-use crate::{Overrides, Scalar, Value};
+use crate::{Overrides, Scalar, Setting, Value};
 
 #[test]
 fn of_the_environment_only_our_own_counts() {
@@ -24,7 +24,7 @@ fn what_the_tables_do_not_know_passes_when_it_is_said_to() {
     let text = "[queue.q]\ntype = \"classic\"\nunchecked-arguments.x-new = 1";
     assert_eq!(
         valid(text, &Overrides::default()).queues[0].value.arguments["x-new"],
-        Scalar::Int(1)
+        Setting::Int(1)
     );
 }
 
@@ -58,7 +58,7 @@ bindings = [{ from = "e", key = "${keys}" }]
 #[test]
 fn alternates_in_a_circle_end() {
     let text = "[exchange.a]\ntype = \"fanout\"\narguments.alternate-exchange = \"b\"\n[exchange.b]\ntype = \"fanout\"\narguments.alternate-exchange = \"a\"";
-    assert_eq!(valid(text, &Overrides::default()).plan().len(), 2);
+    assert_eq!(valid(text, &Overrides::default()).steps().len(), 2);
 }
 
 #[test]

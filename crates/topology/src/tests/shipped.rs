@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{SHIPPED, set, told, valid};
-use crate::{Destination, Overrides, QueueKind, Scalar, Step, names};
+use crate::{Destination, Overrides, QueueKind, Setting, Step, names};
 
 #[test]
 fn the_shipped_file_describes_the_names_that_the_programs_use() {
@@ -73,7 +73,7 @@ fn the_shipped_super_stream_is_one_that_stream_clients_understand() {
     assert_eq!(exchange.value.kind.as_str(), "direct");
     assert_eq!(
         exchange.value.arguments["x-super-stream"],
-        Scalar::Bool(true)
+        Setting::Bool(true)
     );
     for i in 0..4 {
         let to = Destination::Queue(names::shard_stream(4, i));
@@ -89,7 +89,7 @@ fn the_shipped_super_stream_is_one_that_stream_clients_understand() {
         );
         assert_eq!(
             binding.arguments["x-stream-partition-order"],
-            Scalar::Int(i64::from(i))
+            Setting::Int(i64::from(i))
         );
     }
 }
@@ -125,6 +125,7 @@ fn wrong_overrides_name_their_place() {
         from_environment: vec![("ALDEBARAN_SET_SHARD".to_owned(), "8".to_owned())],
         from_command_line: vec![("shards".to_owned(), "many".to_owned())],
         unreadable: vec!["shards".to_owned()],
+        profile: None,
     };
     let expected = [
         "--set shards: `many` is wrong: `shards` is a whole number",
@@ -137,7 +138,7 @@ fn wrong_overrides_name_their_place() {
 #[test]
 fn a_plan_creates_nothing_before_what_it_refers_to() {
     let topology = valid(SHIPPED, &Overrides::default());
-    let plan = topology.plan();
+    let plan = topology.steps();
     assert_eq!(
         plan.len(),
         topology.exchanges.len() + topology.queues.len() + topology.bindings.len()
@@ -146,14 +147,15 @@ fn a_plan_creates_nothing_before_what_it_refers_to() {
     for step in plan {
         match step {
             Step::Exchange(one) => {
-                if let Some(Scalar::Text(alternate)) = one.value.arguments.get("alternate-exchange")
+                if let Some(Setting::Text(alternate)) =
+                    one.value.arguments.get("alternate-exchange")
                 {
                     assert!(there.contains(&format!("exchange {alternate}")));
                 }
                 there.insert(format!("exchange {}", one.value.name));
             }
             Step::Queue(one) => {
-                if let Some(Scalar::Text(dead)) = one.value.arguments.get("x-dead-letter-exchange")
+                if let Some(Setting::Text(dead)) = one.value.arguments.get("x-dead-letter-exchange")
                 {
                     assert!(there.contains(&format!("exchange {dead}")));
                 }
@@ -180,7 +182,7 @@ fn no_shipped_queue_loses_a_message_to_the_delivery_limit() {
         let limit = queue.value.arguments.get("x-delivery-limit");
         assert_eq!(
             limit,
-            Some(&Scalar::Int(1_000_000_000)),
+            Some(&Setting::Int(1_000_000_000)),
             "{}",
             queue.value.name
         );
@@ -199,7 +201,7 @@ fn the_shipped_progress_queues_have_a_single_active_consumer() {
             .unwrap();
         assert_eq!(
             queue.value.arguments["x-single-active-consumer"],
-            Scalar::Bool(true)
+            Setting::Bool(true)
         );
         assert_eq!(queue.value.kind, QueueKind::Quorum);
     }

@@ -1,0 +1,219 @@
+//! The real publisher at the shards or the front door, with a real auditor or with the plain
+//! consumer in its place.
+
+use std::time::Duration;
+
+use ::tests::{Finished, Program};
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::case::{Case, Subject};
+use crate::cpu::{Cpu, peak_bytes};
+use crate::field::{Field, follow};
+use crate::peers;
+use crate::plan::Load;
+use crate::results::{LATENCY, RATE, RESIDENT, Run};
+
+/// How much longer than planned a run may take: the alerts of a long queue.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The latencies along the way, in the JSON of `publisher bench`; of each the p50 and the p99 are
+/// kept.
+pub(crate) const STEPS: [&str; 5] = [
+    "due_to_publish",
+    "publish_to_confirm",
+    "publish_to_read",
+    "alert_to_received",
+    "publish_to_alert",
+];
+
+pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
+    let load = bench.scale.load(case);
+    let field = Field::open(&bench.broker, load.shards)?;
+    let (name, reader) = match case.subject {
+        Subject::Limit => ("consumer", field.plain_consumer()?),
+        Subject::Pika => ("auditor", pika(bench, &field)?),
+        _ => ("auditor", field.auditor()?),
+    };
+    let publisher = field.publisher()?;
+    let publisher = publisher
+        .args(arguments(case, load, bench.scale.warm_up_s))
+        .args(field.sets())
+        .start()?;
+    let mut cpu = Cpu::start(&[
+        ("publisher", publisher.id()),
+        (name, reader.id()),
+        ("broker", bench.broker.id().unwrap_or_default()),
+    ]);
+    let planned = Duration::from_secs(load.seconds + bench.scale.warm_up_s);
+    let finished = follow(publisher, &mut cpu, planned + PATIENCE)?;
+    let mut run = figures(case, repeat, &finished)?;
+    run.values.extend(cpu.cores());
+    if let Some(bytes) = peak_bytes(reader.id()) {
+        run.put(RESIDENT, bytes as f64 / f64::from(1 << 20));
+    }
+    if case.subject != Subject::Pika && reader.terminate()?.code != Some(0) {
+        run.faults.push(format!("the {name} failed at its end"));
+    }
+    Ok(run)
+}
+
+/// The auditor in Python, in the auditor's place.
+fn pika(bench: &Bench, field: &Field) -> Result<Program> {
+    let python = peers::python(bench.folder.path());
+    let script = ::tests::repository("tests/peers").join(peers::script(Subject::Pika));
+    let url = field.stage.vhost().guest_url();
+    let pika = field.stage.command(&python.to_string_lossy()).arg(script);
+    let mut pika = pika.env("ALDEBARAN_AMQP_URL", url).start()?;
+    pika.says("reading")?;
+    Ok(pika)
+}
+
+fn arguments(case: Case, load: Load, warm_up_s: u64) -> Vec<String> {
+    let to = match case.subject {
+        Subject::FrontDoor | Subject::Pika => "front-door",
+        _ => "shards",
+    };
+    let number = |number: u64| number.to_string();
+    let mut arguments: Vec<String> = ["bench", "-q", "--json", "-", "--over-purchased", "1%"]
+        .map(String::from)
+        .into();
+    let options = [
+        ("--to", to.to_owned()),
+        ("--rate", number(load.rate)),
+        ("--time", number(load.seconds)),
+        ("--warm-up", number(warm_up_s)),
+        ("--batch", number(load.batch)),
+    ];
+    for (name, value) in options {
+        arguments.extend([name.to_owned(), value]);
+    }
+    if case.subject == Subject::Limit {
+        arguments.push("--limit".to_owned());
+    }
+    arguments
+}
+
+/// Reads what `publisher bench` told. A run that misses an alert has no figures that count.
+pub(crate) fn figures(case: Case, repeat: u32, finished: &Finished) -> Result<Run> {
+    let last_words = || finished.log.trim().lines().last().unwrap_or("").to_owned();
+    let told: Value = serde_json::from_str(&finished.output)
+        .with_context(|| format!("read the publisher's figures: {}", last_words()))?;
+    let mut run = Run::new(case, repeat);
+    for (name, path) in [
+        (RATE, "/rate/end_to_end"),
+        ("confirmed_per_s", "/rate/confirmed"),
+    ] {
+        if let Some(rate) = told.pointer(path).and_then(Value::as_f64) {
+            run.put(name, rate);
+        }
+    }
+    let count = |path: &str| told.pointer(path).and_then(Value::as_f64);
+    if let (Some(sent), Some(messages)) = (count("/trades/sent"), count("/trades/messages")) {
+        run.put("packed", sent / messages.max(1.0));
+    }
+    if let Some(expected) = count("/alerts/expected") {
+        run.put("alerts", expected);
+    }
+    let latency = &told["latency_us"];
+    let ms = |latency: &Value, quantile: &str| latency[quantile].as_f64().map(|us| us / 1e3);
+    for quantile in LATENCY {
+        if let Some(ms) = ms(&latency["due_to_alert"], quantile) {
+            run.put(quantile, ms);
+        }
+    }
+    for step in STEPS {
+        for quantile in ["p50", "p99"] {
+            if let Some(ms) = ms(&latency[step], quantile) {
+                run.put(&format!("{step}_{quantile}"), ms);
+            }
+        }
+    }
+    run.faults = faults(&told);
+    if run.faults.is_empty() && finished.code != Some(0) {
+        run.faults.push(last_words());
+    }
+    run.told = told;
+    Ok(run)
+}
+
+/// What is wrong with the accounts.
+fn faults(told: &Value) -> Vec<String> {
+    let count = |path: &str| told.pointer(path).and_then(Value::as_u64);
+    let Some(expected) = count("/alerts/expected") else {
+        return vec!["it told nothing of its alerts".to_owned()];
+    };
+    let mut faults = Vec::new();
+    if expected == 0 {
+        faults.push("no alert was expected, so that nothing is proved".to_owned());
+    }
+    for wrong in ["missing", "doubled", "invented"] {
+        let found = count(&format!("/alerts/{wrong}/count"));
+        if found != Some(0) {
+            let found = found.map_or("an unknown number".to_owned(), |n| n.to_string());
+            faults.push(format!("of {expected} expected alerts {found} {wrong}"));
+        }
+    }
+    if count("/trades/unconfirmed_messages") != Some(0) {
+        faults.push("messages stayed unconfirmed".to_owned());
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn finished(missing: u64, code: i32) -> Finished {
+        let none = json!({"count": 0, "orders": []});
+        let told = json!({
+            "rate": {"asked": 1000.0, "confirmed": 999.0, "end_to_end": 998.0},
+            "trades": {"sent": 1280, "messages": 10, "unconfirmed_messages": 0},
+            "latency_us": {
+                "due_to_alert": {"p50": 1500, "p99": 4000, "p99.9": 9000},
+                "publish_to_confirm": {"p50": 300, "p99": 700},
+                "publish_to_read": null,
+            },
+            "alerts": {"expected": 12, "received": 12 - missing, "doubled": none,
+                "invented": none, "missing": {"count": missing, "orders": []}},
+        });
+        Finished {
+            code: Some(code),
+            output: told.to_string(),
+            log: "failed to account\n".to_owned(),
+        }
+    }
+
+    const CASE: Case = Case::new(Subject::Pipeline, 1000);
+
+    #[test]
+    fn figures_are_in_milliseconds_and_trades_per_second() {
+        let run = figures(CASE, 2, &finished(0, 0)).unwrap();
+        assert!(run.faults.is_empty());
+        assert_eq!(
+            (run.get(RATE), run.get("packed")),
+            (Some(998.0), Some(128.0))
+        );
+        assert_eq!((run.get("p50"), run.get("p99.9")), (Some(1.5), Some(9.0)));
+        assert_eq!(run.get("publish_to_confirm_p99"), Some(0.7));
+        assert_eq!(run.get("publish_to_read_p99"), None);
+    }
+
+    #[test]
+    fn a_missing_alert_is_a_fault_whatever_the_exit_code_is() {
+        for code in [0, 1] {
+            let run = figures(CASE, 1, &finished(1, code)).unwrap();
+            assert_eq!(run.faults, ["of 12 expected alerts 1 missing"]);
+        }
+        let run = figures(CASE, 1, &finished(0, 3)).unwrap();
+        assert_eq!(run.faults, ["failed to account"]);
+        let silent = Finished {
+            output: "{}".to_owned(),
+            ..finished(0, 0)
+        };
+        assert!(!figures(CASE, 1, &silent).unwrap().faults.is_empty());
+    }
+}

@@ -1,0 +1,129 @@
+//! What a trade costs in the books, beyond reading it. `cargo bench -p book`
+
+use std::hint::black_box;
+
+use book::{Books, Moment, Settings};
+use criterion::{BatchSize, Criterion, Throughput};
+use trade::{Purchase, Request, Trade};
+
+const PURCHASES: u64 = 4;
+
+/// Orders that are opened in one go.
+const ORDERS: u64 = 1000;
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    applying(&mut criterion);
+    repeating(&mut criterion);
+    criterion.final_summary();
+}
+
+/// Whole orders, in books that were empty before and in books that are many.
+fn applying(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("apply");
+    group.throughput(Throughput::Elements(ORDERS * (PURCHASES + 1)));
+    let fresh = trades(0, ORDERS);
+    group.bench_function("to empty books", |bench| {
+        bench.iter_batched_ref(
+            || books(i64::MAX),
+            |books| apply(books, &fresh, 1),
+            BatchSize::LargeInput,
+        );
+    });
+
+    // A book ends as another one is opened, so that there are always as many.
+    let ttl_us = 1000;
+    let mut full = books(ttl_us);
+    let mut now_us = 1;
+    let mut first = 0;
+    let mut next = move || {
+        first += ORDERS;
+        trades(first, ORDERS)
+    };
+    for _ in 0..ttl_us {
+        now_us += 1;
+        apply(&mut full, &next(), now_us);
+    }
+    group.bench_function("to a million open books", |bench| {
+        bench.iter_batched(
+            &mut next,
+            |trades| {
+                now_us += 1;
+                full.end_due(now_us, &mut Vec::new());
+                apply(&mut full, &trades, now_us)
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+/// Trades that came before.
+fn repeating(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("repeat");
+    group.throughput(Throughput::Elements(ORDERS * (PURCHASES + 1)));
+    let trades = trades(0, ORDERS);
+    let mut books = books(i64::MAX);
+    apply(&mut books, &trades, 1);
+    group.bench_function("trades that came before", |bench| {
+        bench.iter(|| apply(&mut books, black_box(&trades), 1));
+    });
+    group.finish();
+}
+
+fn books(ttl_us: i64) -> Books {
+    Books::new(Settings {
+        ttl_us,
+        max_books: usize::MAX,
+        hash_seed: 7,
+    })
+}
+
+/// Gives how many alerts came.
+fn apply(books: &mut Books, trades: &[Trade<'_>], time_us: i64) -> usize {
+    let moment = Moment {
+        offset: time_us.unsigned_abs(),
+        time_us: Some(time_us),
+        begin_us: time_us,
+        replayed: false,
+    };
+    let mut alerts = 0;
+    for trade in trades {
+        alerts += usize::from(
+            books
+                .apply(trade, &moment)
+                .is_ok_and(|alert| alert.is_some()),
+        );
+    }
+    alerts
+}
+
+/// Orders with four purchases; one in a hundred is over-purchased.
+fn trades(first: u64, orders: u64) -> Vec<Trade<'static>> {
+    let trade = |order: u64, purchase: u64| match purchase {
+        0 => Trade::Request(Request {
+            id: uuid(order, 0).into(),
+            shares: if order.is_multiple_of(100) { 399 } else { 400 },
+            client: "Goldman".into(),
+            stock: "AAPL".into(),
+        }),
+        _ => Trade::Purchase(Purchase {
+            id: uuid(order, purchase).into(),
+            order_id: uuid(order, 0).into(),
+            shares: 100,
+            client: "Goldman".into(),
+            stock: "AAPL".into(),
+        }),
+    };
+    let orders = first..first + orders;
+    let trades =
+        orders.flat_map(|order| (0..=PURCHASES).map(move |purchase| trade(order, purchase)));
+    trades.collect()
+}
+
+/// A UUID in its usual form, spread over the key space.
+fn uuid(order: u64, purchase: u64) -> String {
+    let spread = order.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (a, b, c) = (spread >> 32, (spread >> 16) & 0xffff, spread & 0xffff);
+    format!("{a:08x}-{b:04x}-{c:04x}-8000-{purchase:04x}{order:08x}")
+}

@@ -1,0 +1,136 @@
+//! One cell of the matrix: a channel-boy is killed at a point and started again.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tests::{Amqp, CountingSink, PATIENCE, Stage, until, within};
+
+use crate::channel::Channel;
+use crate::point::{Ending, Point, Policy};
+use crate::route::Route;
+
+/// Which one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cell {
+    pub(crate) route: Route,
+    pub(crate) policy: Policy,
+    pub(crate) point: Point,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) accepted: usize,
+    pub(crate) word: String,
+}
+
+impl Seen {
+    /// Whether it is what had to come.
+    pub(crate) fn is(&self, ending: Ending) -> bool {
+        (self.accepted, self.word.as_str()) == (ending.accepted, ending.word)
+    }
+
+    /// As in a table: the count, with the word if it is not `delivered`.
+    pub(crate) fn entry(&self) -> String {
+        match self.word.as_str() {
+            "delivered" => self.accepted.to_string(),
+            "in_doubt" => format!("{} ?", self.accepted),
+            word => format!("{} {word}", self.accepted),
+        }
+    }
+}
+
+impl Cell {
+    /// Its channel's name.
+    pub(crate) fn name(self) -> String {
+        let (route, policy) = (self.route.name(), self.policy.name());
+        format!("{route}-{policy}-{}", self.point.name())
+    }
+
+    /// The order whose alert is on its way when the channel-boy is killed.
+    fn order(self) -> String {
+        format!("first {}", self.name())
+    }
+
+    /// What the sink has accepted by now.
+    pub(crate) fn accepted(self, stage: &Stage, sink: &CountingSink) -> Result<usize> {
+        let folder = Channel::folder_of(stage, &self.name());
+        self.route.accepted(&self.order(), sink, &folder)
+    }
+
+    /// Plays it; gives what the ledger and the sink say of the alert in the end.
+    pub(crate) fn play(self, stage: &Stage, sink: &CountingSink, amqp: &Amqp) -> Result<Seen> {
+        let policy = self.policy.name();
+        let keys = format!("on_in_doubt = '{policy}'\n{}", self.route.keys(sink));
+        let channel = Channel::open(stage, &self.name(), &keys)?;
+        let scene = Scene {
+            cell: self,
+            sink,
+            channel: &channel,
+        };
+        scene.play(amqp).with_context(|| channel.report())
+    }
+}
+
+struct Scene<'a> {
+    cell: Cell,
+    sink: &'a CountingSink,
+    channel: &'a Channel<'a>,
+}
+
+impl Scene<'_> {
+    fn play(&self, amqp: &Amqp) -> Result<Seen> {
+        let (first, second) = (self.cell.order(), format!("second {}", self.cell.name()));
+        self.channel.raise(amqp, &first)?;
+        self.until_killed()?;
+
+        let channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
+        // The broker may have given it already; here it comes once more in any case.
+        self.channel.raise(amqp, &first)?;
+        self.channel.raise(amqp, &second)?;
+        self.channel.until_word(&second, "delivered")?;
+        let expected = self.cell.point.ending(self.cell.policy);
+        self.channel.until_word(&first, expected.word)?;
+        channel_boy.terminate()?.successful()?;
+
+        // A sink that nobody waits for may be a moment behind.
+        let what = format!("the sink has it {} times", expected.accepted);
+        let _counted_anyway = within(Duration::from_secs(5), &what, || {
+            let there = (self.accepted(&first).ok()?, self.accepted(&second).ok()?);
+            (there >= (expected.accepted, 1)).then_some(())
+        });
+        let second = self.accepted(&second)?;
+        ensure!(
+            second == 1,
+            "the alert after it was accepted {second} times"
+        );
+        Ok(Seen {
+            accepted: self.accepted(&first)?,
+            word: self.channel.word(&first)?.unwrap_or_default(),
+        })
+    }
+
+    /// The first life of the channel-boy.
+    fn until_killed(&self) -> Result<()> {
+        let order = self.cell.order();
+        let doomed = self.channel.channel_boy("channel-boy-crash-points")?;
+        if self.cell.point == Point::Taken {
+            self.sink.fault("accept-hang", 1, &order)?;
+            let mut doomed = doomed.start()?;
+            until("the sink has accepted it", || {
+                (self.accepted(&order).ok()? == 1).then_some(())
+            })?;
+            return doomed.kill();
+        }
+        let point = self.cell.point.name();
+        let doomed = doomed.env("ALDEBARAN_CRASH_AT", point).start()?;
+        let ended = doomed.finish(PATIENCE)?.code;
+        ensure!(ended.is_none(), "it ended by itself with {ended:?}");
+        Ok(())
+    }
+
+    fn accepted(&self, order: &str) -> Result<usize> {
+        let route = self.cell.route;
+        route.accepted(order, self.sink, self.channel.folder())
+    }
+}

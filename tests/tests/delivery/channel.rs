@@ -1,0 +1,103 @@
+//! A channel of one's own: a queue, a ledger, a configuration, and channel-boys for it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use tests::{Amqp, Stage, Start, binary, repository, until};
+use topology::names::alert_queue;
+
+use crate::alerts::alert_of;
+use crate::ledger::LedgerFile;
+
+/// One of many on a stage.
+pub(crate) struct Channel<'a> {
+    stage: &'a Stage,
+    name: String,
+    folder: PathBuf,
+    ledger: LedgerFile,
+}
+
+impl<'a> Channel<'a> {
+    /// Makes its queue, and its configuration of these keys. Retries come quickly, if `keys` does
+    /// not say otherwise.
+    pub(crate) fn open(stage: &'a Stage, name: &str, keys: &str) -> Result<Self> {
+        let folder = Self::folder_of(stage, name);
+        fs::create_dir(&folder)?;
+        let channels =
+            format!("[channel.{name}]\nretry_first = '20ms'\nretry_longest = '50ms'\n{keys}");
+        fs::write(folder.join("channels.toml"), channels)?;
+        let quorum = r#"{"durable":true,"arguments":{"x-queue-type":"quorum"}}"#;
+        let queue = format!("queues/{}", alert_queue(name));
+        stage.vhost().create_object(&queue, quorum)?;
+        Ok(Self {
+            stage,
+            name: name.to_owned(),
+            ledger: LedgerFile::at(&folder.join("ledger")),
+            folder,
+        })
+    }
+
+    /// Where a channel of this name has its files.
+    pub(crate) fn folder_of(stage: &Stage, name: &str) -> PathBuf {
+        stage.folder().join(name)
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A channel-boy for it: `program` is the shipped one, or the one with crash points.
+    pub(crate) fn channel_boy(&self, program: &str) -> Result<Start> {
+        Ok(Start::new(program, binary(program)?, &self.folder)
+            .env("ALDEBARAN_AMQP_URL", self.stage.vhost().guest_url())
+            .env("ALDEBARAN_TOPOLOGY", repository("topology.toml"))
+            .args(["-v", "--channel", &self.name])
+            .arg("--config")
+            .arg(self.folder.join("channels.toml"))
+            .arg("--ledger")
+            .arg(self.folder.join("ledger")))
+    }
+
+    /// Raises the alert of an order, as an auditor does.
+    pub(crate) fn raise(&self, amqp: &Amqp, order: &str) -> Result<()> {
+        amqp.publish("", &alert_queue(&self.name), alert_of(order).to_json())
+    }
+
+    /// What its ledger says of the alert of an order, if it knows it.
+    pub(crate) fn word(&self, order: &str) -> Result<Option<String>> {
+        self.ledger.word(&alert_of(order))
+    }
+
+    /// Waits until its ledger says so. What cannot come any more is not waited for.
+    pub(crate) fn until_word(&self, order: &str, wanted: &str) -> Result<()> {
+        let what = format!("the ledger says {wanted} of {order:?}");
+        let said = until(&what, || match self.word(order).ok()?? {
+            word if word == wanted => Some(Ok(())),
+            word if ["delivered", "failed"].contains(&word.as_str()) => Some(Err(word)),
+            _ => None,
+        })
+        .with_context(|| format!("it says {:?}", self.word(order)))?;
+        match said {
+            Ok(()) => Ok(()),
+            Err(word) => bail!("the ledger says {word} of {order:?}, and not {wanted}"),
+        }
+    }
+
+    /// Everything that its channel-boys said.
+    pub(crate) fn report(&self) -> String {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let logs = files.map(|entry| entry.path());
+        let mut logs: Vec<_> = logs
+            .filter(|path| path.extension().is_some_and(|ending| ending == "log"))
+            .collect();
+        logs.sort();
+        let read = |log: &PathBuf| fs::read_to_string(log).unwrap_or_default();
+        format!(
+            "{}:\n{}",
+            self.name,
+            logs.iter().map(read).collect::<String>()
+        )
+    }
+}

@@ -1,0 +1,14 @@
+//! What is delivered, counted at the sinks: each alert once, whatever is killed when.
+
+mod alerts;
+mod at_once;
+mod bad_day;
+mod cell;
+mod channel;
+mod document;
+mod ledger;
+mod matrix;
+mod paused;
+mod point;
+mod route;
+mod storm;

@@ -1,0 +1,114 @@
+//! Many alerts, and things that are killed at no particular point.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use private_broker::Release;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tests::{Amqp, CountingSink, Outcome, on_a_stage, on_a_stage_with_its_broker, until, within};
+
+use crate::channel::Channel;
+use crate::route::Route;
+
+const ALERTS: usize = 300;
+
+#[test]
+fn a_channel_boy_that_is_killed_again_and_again_delivers_no_alert_twice() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        stage.declare(&[])?;
+        let sink = CountingSink::start()?;
+        let keys = format!("concurrency = 16\n{}", Route::Webhook.keys(&sink));
+        let channel = Channel::open(stage, "storm", &keys)?;
+        let amqp = stage.amqp()?;
+        raise_all(&channel, &amqp)?;
+        let seed = u64::from(SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos());
+        let mut random = StdRng::seed_from_u64(seed);
+        for round in 0..8 {
+            let mut channel_boy = channel.channel_boy("channel-boy")?.start()?;
+            let before = sink.accepted("storm-")?;
+            until("it delivers", || {
+                let accepted = sink.accepted("storm-").ok()?;
+                (accepted > before || accepted >= ALERTS * 9 / 10).then_some(())
+            })?;
+            // No condition to wait for: it is to be killed at no particular point.
+            std::thread::sleep(Duration::from_millis(random.random_range(0..60)));
+            channel_boy.kill()?;
+            if round % 3 == 0 {
+                raise_all(&channel, &amqp)?;
+            }
+        }
+        let channel_boy = channel.channel_boy("channel-boy")?.start()?;
+        raise_all(&channel, &amqp)?;
+        let settled = || {
+            let words = orders().map(|order| channel.word(&order));
+            let words = words.collect::<Result<Vec<_>>>().ok()?;
+            let settled = ["delivered", "in_doubt"];
+            let is_settled = |word: &Option<String>| {
+                word.as_ref()
+                    .is_some_and(|word| settled.contains(&word.as_str()))
+            };
+            words.iter().all(is_settled).then_some(())
+        };
+        until("all are settled", settled).with_context(|| channel.report())?;
+        channel_boy.terminate()?.successful()?;
+        let mut doubts = 0;
+        for order in orders() {
+            let accepted = sink.accepted(&format!("{order}\\"))?;
+            let word = channel.word(&order)?.unwrap_or_default();
+            doubts += usize::from(word == "in_doubt");
+            let agrees = accepted == 1 || accepted == 0 && word == "in_doubt";
+            ensure!(agrees, "{order}: {accepted} accepted, {word}, seed {seed}");
+        }
+        println!("{doubts} of {ALERTS} in doubt after 8 kills");
+        // A kill leaves no more in doubt than were being sent.
+        ensure!(doubts <= 8 * 16, "{doubts} in doubt, seed {seed}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_broker_that_is_killed_costs_no_alert_and_doubles_none() -> Outcome {
+    on_a_stage_with_its_broker(Release::Installed, |stage, broker| {
+        stage.declare(&[])?;
+        let sink = CountingSink::start()?;
+        let channel = Channel::open(stage, "storm", &Route::Webhook.keys(&sink))?;
+        let mut channel_boy = channel.channel_boy("channel-boy")?.start()?;
+        channel_boy.says("consuming")?;
+        for part in 1..=2 {
+            raise_all(&channel, &stage.amqp()?)?;
+            until("some are delivered", || {
+                (sink.accepted("storm-").ok()? >= ALERTS * part / 3).then_some(())
+            })?;
+            broker.kill()?;
+            broker.start_again()?;
+        }
+        let queue = topology::names::alert_queue("storm");
+        stage.amqp()?.has_consumers(&queue, 1)?;
+        raise_all(&channel, &stage.amqp()?)?;
+        let patience = Duration::from_secs(120);
+        within(patience, "all are delivered", || {
+            (sink.accepted("storm-").ok()? >= ALERTS).then_some(())
+        })
+        .with_context(|| channel.report())?;
+        until("the queue is empty", || {
+            (stage.amqp().ok()?.counts(&queue).ok()?.0 == 0).then_some(())
+        })?;
+        channel_boy.terminate()?.successful()?;
+        for order in orders() {
+            let accepted = sink.accepted(&format!("{order}\\"))?;
+            let word = channel.word(&order)?;
+            let agrees = accepted == 1 && word.as_deref() == Some("delivered");
+            ensure!(agrees, "{order}: {accepted} accepted, {word:?}");
+        }
+        Ok(())
+    })
+}
+
+fn orders() -> impl Iterator<Item = String> {
+    (0..ALERTS).map(|number| format!("storm-{number}"))
+}
+
+fn raise_all(channel: &Channel<'_>, amqp: &Amqp) -> Result<()> {
+    orders().try_for_each(|order| channel.raise(amqp, &order))
+}
