@@ -43,6 +43,15 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = bounded_duration)]
     pub(crate) max_skew: Duration,
 
+    /// How often a shard's progress token is written again if nothing happens; well below the
+    /// broker's consumer_timeout, after which it closes the channel (30 minutes by default)
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = positive_duration)]
+    pub(crate) renew_after: Duration,
+
+    /// How long no shard is given back after one came straight back
+    #[arg(long, hide = true, value_name = "DURATION", default_value = "60s", value_parser = bounded_duration)]
+    pub(crate) reluctance: Duration,
+
     /// Leaves the front door to other auditors
     #[arg(long)]
     pub(crate) no_router: bool,

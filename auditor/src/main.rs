@@ -5,6 +5,7 @@ mod chunks;
 mod flags;
 mod lines;
 mod machine;
+mod misplaced;
 mod offline;
 mod rejected;
 mod router;

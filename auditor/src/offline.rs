@@ -10,7 +10,7 @@ use book::{Books, Moment, Orphan};
 use indicatif::{ProgressBar, ProgressStyle};
 use program::Fault;
 use tokio_util::sync::CancellationToken;
-use trade::read_recorded;
+use trade::{read_recorded, without_byte_order_mark};
 
 use crate::chunks::Chunks;
 use crate::flags::Flags;
@@ -93,8 +93,11 @@ fn read_all(audit: &mut Audit, input: Chunks, bar: &ProgressBar) -> anyhow::Resu
         let line = lines
             .next_line()
             .with_context(|| format!("read {}", audit.name))?;
-        let Some(line) = line else { break };
+        let Some(mut line) = line else { break };
         number += 1;
+        if number == 1 {
+            line = without_byte_order_mark(line);
+        }
         audit
             .line(line, number, &mut output)
             .context("write an alert")?;

@@ -115,6 +115,8 @@ fn config(flags: &Flags, name: String, shards: u32) -> Config {
         skew: flags.max_skew,
         prefetch: 64,
         progress_every: Duration::from_secs(1),
+        renew_after: flags.renew_after,
+        reluctance: flags.reluctance,
         drain_within: DRAIN_WITHIN,
     }
 }
@@ -165,17 +167,19 @@ impl Said {
                  orders may miss an alert. Raise --max-books or lower --ttl"
             );
         }
-        let (unreadable, conflicts, orphans) = (
+        let (unreadable, conflicts, orphans, misplaced) = (
             Tally::get(&tally.unreadable),
             Tally::get(&tally.conflicts),
             Tally::get(&tally.orphans),
+            Tally::get(&tally.misplaced_again),
         );
-        let rejected = unreadable + conflicts + orphans;
+        let rejected = unreadable + conflicts + orphans + misplaced;
         if rejected > self.rejected {
             tracing::warn!(
                 unreadable,
                 conflicts,
                 orphans,
+                misplaced,
                 "rejected so far: see {}",
                 names::REJECTED
             );
@@ -197,6 +201,7 @@ fn say(tally: &Tally, counters: &Counters) {
         orphans = get(&tally.orphans),
         doubtful = get(&tally.doubtful),
         misplaced = get(&tally.misplaced),
+        misplaced_again = get(&tally.misplaced_again),
         evicted = get(&tally.evicted),
         routed = get(&tally.routed),
         messages = engine.messages,

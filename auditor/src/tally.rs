@@ -16,6 +16,7 @@ pub(crate) struct Tally {
     pub(crate) orphans: AtomicU64,
     pub(crate) doubtful: AtomicU64,
     pub(crate) misplaced: AtomicU64,
+    pub(crate) misplaced_again: AtomicU64,
     pub(crate) expired: AtomicU64,
     pub(crate) evicted: AtomicU64,
     pub(crate) open_books: AtomicI64,

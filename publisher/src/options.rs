@@ -109,7 +109,7 @@ pub(crate) struct TradeOptions {
 
     /// Purchases of an order
     #[arg(long, value_name = "N", default_value_t = 4,
-          value_parser = clap::value_parser!(u64).range(1..=10_000))]
+          value_parser = quantity::count_in(1..=10_000_u64))]
     pub(crate) purchases: u64,
 
     /// Clients to choose from: a list (Goldman,Sendence), or how many to make up (Client-1,..)
@@ -166,7 +166,7 @@ impl Speed {
 pub(crate) struct DisorderOptions {
     /// Trades out of order: none moves further than N trades from its place
     #[arg(long, value_name = "N", default_value_t = 0,
-          value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+          value_parser = quantity::count_in(0..=10_000_000_u32))]
     pub(crate) shuffle: u32,
 
     /// Sends this part of the trades a second time, up to 1000 trades later (or 5 seconds at
@@ -185,11 +185,12 @@ pub(crate) struct DestinationOptions {
     pub(crate) to: To,
 
     /// Trades of a message, at most [default: 128 to shards, 1 to the front door]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", value_parser = quantity::count_in(1..=100_000_u32))]
     pub(crate) batch: Option<u32>,
 
     /// Bytes of a message's body, at most; a longer trade goes alone
-    #[arg(long, value_name = "N", default_value_t = 131_072)]
+    #[arg(long, value_name = "N", default_value_t = 131_072,
+          value_parser = quantity::count_in(0..=u32::MAX))]
     pub(crate) batch_bytes: u32,
 
     /// How long a message waits for more trades, counted from its first
@@ -199,7 +200,7 @@ pub(crate) struct DestinationOptions {
 
     /// Messages that may be unconfirmed at a time
     #[arg(long, value_name = "N", default_value_t = 256,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+          value_parser = quantity::count_in(1..=100_000_u32))]
     pub(crate) confirm_window: u32,
 }
 

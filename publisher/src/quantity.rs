@@ -1,5 +1,8 @@
 //! Numbers as people write them on a command line.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
 /// Reads a count: `1000`, `1_000`, `250k`, `1M`.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     let digits = text.replace('_', "");
@@ -15,6 +18,19 @@ pub(crate) fn count(text: &str) -> Result<u64, String> {
         .ok()
         .and_then(|number| number.checked_mul(scale))
         .ok_or_else(|| "a count is a whole number, such as 1000, 250k or 1M".to_owned())
+}
+
+/// Reads counts of a range.
+pub(crate) fn count_in<N>(range: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: TryFrom<u64> + PartialOrd + Display + Clone,
+{
+    move |text| {
+        let number = N::try_from(count(text)?).ok();
+        number
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| format!("must be from {} to {}", range.start(), range.end()))
+    }
 }
 
 /// Reads a rate per second: a count, or with a fraction (`0.5`).
@@ -53,6 +69,16 @@ mod tests {
         for wrong in ["", "k", "-1", "1.5", "1kk", "20000000000000M"] {
             assert!(count(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn counts_have_bounds() {
+        let ten = count_in(1..=10_000_u32);
+        assert_eq!(ten("10k"), Ok(10_000));
+        for wrong in ["0", "10_001", "5000M"] {
+            assert_eq!(ten(wrong), Err("must be from 1 to 10000".to_owned()));
+        }
+        assert!(ten("many").unwrap_err().contains("whole number"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::thread;
 use program::Fault;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
-use trade::{Trade, Unreadable, read, read_recorded, shard_of};
+use trade::{Trade, Unreadable, read, read_recorded, shard_of, without_byte_order_mark};
 
 /// The longest line: as much as RabbitMQ takes in one message.
 const LONGEST_LINE: u64 = 16 << 20;
@@ -167,9 +167,13 @@ fn read_block(
                 name.display()
             )));
         }
+        let line = match *number {
+            1 => without_byte_order_mark(&line),
+            _ => &line,
+        };
         if !line.trim_ascii().is_empty() {
             bytes += line.len();
-            lines.push(judge(&line, shards));
+            lines.push(judge(line, shards));
         }
     }
     Ok(lines)
@@ -245,6 +249,18 @@ mod tests {
         assert_eq!(lines[0].time_us, Some(7));
         assert_eq!(lines[0].shard, lines[1].shard);
         assert_eq!(lines[2].shard, 0);
+    }
+
+    #[test]
+    fn a_byte_order_mark_at_the_start_is_no_part_of_the_first_trade() {
+        let request = br##"{"id":"1","#shares":100,"client":"c","stock":"s"}"##;
+        let marked = [b"\xef\xbb\xbf", &request[..], b"\n\xef\xbb\xbf"].concat();
+        let lines = lines_of(&marked).unwrap();
+        assert_eq!(
+            (&lines[0].bytes[..], lines[0].kind),
+            (&request[..], Kind::Request)
+        );
+        assert_eq!(lines[1].kind, Kind::Unreadable);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! What came out, compared with what had to come out.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use oracle::Expected;
 use trade::Alert;
 
 use crate::amqp::Amqp;
 use crate::message::Message;
 use crate::trades::{purchase, request};
+use crate::wait::PATIENCE;
 
 /// Over-purchases one order more in each shard, waits for these alerts in `queue`, and gives all
 /// others that are there by then.
@@ -64,6 +67,25 @@ pub fn same_alerts<'a>(
     alerts: impl IntoIterator<Item = &'a [u8]>,
     expected: &[Expected],
 ) -> Result<()> {
+    let missed = missed_alerts(alerts, expected)?;
+    ensure!(
+        missed.is_empty(),
+        "{} of {} missed: {missed:?}",
+        missed.len(),
+        expected.len()
+    );
+    Ok(())
+}
+
+/// The orders of the expected alerts that are not among these alerts (as JSON).
+///
+/// # Errors
+///
+/// With the orders that are repeated or invented, or an alert that says wrong things.
+pub fn missed_alerts<'a>(
+    alerts: impl IntoIterator<Item = &'a [u8]>,
+    expected: &[Expected],
+) -> Result<BTreeSet<String>> {
     let mut seen = BTreeSet::new();
     for body in alerts {
         let alert = Alert::from_json(body)?;
@@ -83,15 +105,36 @@ pub fn same_alerts<'a>(
             "a wrong alert: {text}, expected was {order:?}"
         );
     }
-    let missed: Vec<_> = expected
-        .iter()
-        .filter(|order| !seen.contains(&order.order_id))
-        .collect();
-    ensure!(
-        missed.is_empty(),
-        "{} of {} missed: {missed:?}",
-        missed.len(),
-        expected.len()
-    );
-    Ok(())
+    let orders = expected.iter().map(|order| order.order_id.clone());
+    Ok(orders.filter(|order| !seen.contains(order)).collect())
+}
+
+/// Fails if orders were missed before the fence came, and tells those that alert behind it from
+/// those that never do: the first are late, which is a fault of the order of publishing, the
+/// others are lost.
+///
+/// # Errors
+///
+/// When there are any.
+pub fn none_missed(amqp: &Amqp, queue: &str, missed: &BTreeSet<String>) -> Result<()> {
+    const QUIET: Duration = Duration::from_secs(3);
+    if missed.is_empty() {
+        return Ok(());
+    }
+    let mut late = BTreeSet::new();
+    let (began, mut came) = (Instant::now(), Instant::now());
+    while late.len() < missed.len() && came.elapsed() < QUIET && began.elapsed() < PATIENCE {
+        let Some(message) = amqp.next(queue)? else {
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        };
+        came = Instant::now();
+        let order = Alert::from_json(&message.body)?.order_id;
+        late.extend(missed.get(&order).cloned());
+    }
+    let lost: Vec<_> = missed.difference(&late).collect();
+    bail!(
+        "{} missed when the fence came. Late, not lost: {late:?}. Lost: {lost:?}",
+        missed.len()
+    )
 }

@@ -1,5 +1,7 @@
 //! The witness's own AMQP client: publishes raw messages and takes what comes out.
 
+mod bindings;
+
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -20,6 +22,8 @@ use lapin::{
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
+
+pub use bindings::Binding;
 
 use crate::message::Message;
 use crate::wait::{PATIENCE, until};
@@ -92,18 +96,7 @@ impl Amqp {
         body: impl AsRef<[u8]>,
         headers: &[(&str, Value)],
     ) -> Result<()> {
-        let mut table = FieldTable::default();
-        for (name, value) in headers {
-            let value = match value {
-                Value::String(text) => AMQPValue::LongString(text.as_str().into()),
-                Value::Number(number) => {
-                    AMQPValue::LongLongInt(number.as_i64().context("a whole number")?)
-                }
-                other => bail!("a header is a number or a string, not {other}"),
-            };
-            table.insert((*name).into(), value);
-        }
-        let properties = BasicProperties::default().with_headers(table);
+        let properties = BasicProperties::default().with_headers(table(headers)?);
         let options = BasicPublishOptions {
             mandatory: true,
             ..BasicPublishOptions::default()
@@ -333,6 +326,22 @@ impl Amqp {
             .with_context(|| format!("delete {exchange}"))?;
         Ok(())
     }
+}
+
+/// Whole numbers and strings, as AMQP writes them.
+fn table(values: &[(&str, Value)]) -> Result<FieldTable> {
+    let mut table = FieldTable::default();
+    for (name, value) in values {
+        let value = match value {
+            Value::String(text) => AMQPValue::LongString(text.as_str().into()),
+            Value::Number(number) => {
+                AMQPValue::LongLongInt(number.as_i64().context("a whole number")?)
+            }
+            other => bail!("a header is a number or a string, not {other}"),
+        };
+        table.insert((*name).into(), value);
+    }
+    Ok(table)
 }
 
 /// One runtime with a thread of its own for all connections, so that they also answer heartbeats

@@ -24,6 +24,7 @@ pub fn shared_broker(release: Release) -> Result<&'static PrivateBroker> {
             release,
             management: true,
             tls: true,
+            rabbit: "",
         })
         .map_err(|error| error.to_string())
     };

@@ -24,15 +24,17 @@ mod trades;
 mod wait;
 mod webhook;
 
-pub use alerts::{fenced_alerts, same_alerts};
-pub use amqp::Amqp;
+pub use alerts::{fenced_alerts, missed_alerts, none_missed, same_alerts};
+pub use amqp::{Amqp, Binding};
 pub use brokers::shared_broker;
 pub use counting::{Arrival, CountingSink, NSCA_PASSWORD};
 pub use mail::MailServer;
 pub use message::Message;
 pub use nagios::PrivateNagios;
 pub use program::{Finished, Program, Start, binary};
-pub use stage::{Outcome, Stage, on_a_stage, on_a_stage_with_its_broker, on_each_release};
+pub use stage::{
+    Outcome, Stage, on_a_stage, on_a_stage_where, on_a_stage_with_its_broker, on_each_release,
+};
 pub use token::{InLine, purge};
 pub use trades::{purchase, request};
 pub use wait::{PATIENCE, until, within};

@@ -61,6 +61,21 @@ pub fn on_a_stage_with_its_broker(
     Stage::on(&broker)?.perform(|stage| test(stage, &mut broker))
 }
 
+/// Runs a test on a fresh broker whose application `rabbit` has these parameters, as in
+/// `{consumer_timeout, 3000}`.
+///
+/// # Errors
+///
+/// Those of the test, with what its programs said last.
+pub fn on_a_stage_where(rabbit: &'static str, test: impl FnOnce(&Stage) -> Outcome) -> Outcome {
+    let broker = PrivateBroker::start(Settings {
+        management: true,
+        rabbit,
+        ..Settings::default()
+    })?;
+    Stage::on(&broker)?.perform(test)
+}
+
 impl Stage {
     /// A fresh stage on any broker with the management API.
     ///

@@ -157,6 +157,22 @@ impl Connection {
         Ok(Publisher::new(channel, window))
     }
 
+    /// Fails unless it may have so many channels at a time: the broker's `channel_max`, by
+    /// default 2047. `what` needs them.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] with the remedy.
+    pub fn has_channels(&self, needed: usize, what: &str) -> Result<(), Error> {
+        let allowed = usize::from(self.inner.configuration().channel_max());
+        if needed <= allowed {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "{what} need up to {needed} channels on a connection and it allows {allowed}: set \
+             channel_max = {needed} in its rabbitmq.conf"
+        )))
+    }
+
     /// Whether it still stands.
     #[must_use]
     pub fn is_up(&self) -> bool {

@@ -64,6 +64,12 @@ pub trait Link: Send + Sync + 'static {
         window: usize,
     ) -> impl Future<Output = Result<Self::Publisher, Error>> + Send;
 
+    /// Fails unless it may have so many channels at a time; `what` needs them.
+    ///
+    /// # Errors
+    /// As [`Connection::has_channels`].
+    fn has_channels(&self, needed: usize, what: &str) -> Result<(), Error>;
+
     /// Says good-bye.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
@@ -99,6 +105,7 @@ pub trait Delivered: Send + Sync + 'static {
     fn body(&self) -> &[u8];
     fn offset(&self) -> Option<u64>;
     fn integer(&self, header: &str) -> Option<i64>;
+    fn text(&self, header: &str) -> Option<String>;
 }
 
 /// A publisher with confirms, as [`Publisher`] is one.
@@ -170,6 +177,10 @@ impl Link for Connection {
         Connection::publisher(self, window).await
     }
 
+    fn has_channels(&self, needed: usize, what: &str) -> Result<(), Error> {
+        Connection::has_channels(self, needed, what)
+    }
+
     async fn close(self) {
         Connection::close(self).await;
     }
@@ -225,6 +236,10 @@ impl Delivered for Delivery {
 
     fn integer(&self, header: &str) -> Option<i64> {
         Delivery::integer(self, header)
+    }
+
+    fn text(&self, header: &str) -> Option<String> {
+        Delivery::text(self, header)
     }
 }
 

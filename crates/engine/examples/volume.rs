@@ -130,6 +130,8 @@ async fn watch(flags: Flags, stop: CancellationToken) -> Result<(), Fault> {
         skew: Duration::from_secs(1),
         prefetch: 256,
         progress_every: Duration::from_secs(1),
+        renew_after: Duration::from_secs(300),
+        reluctance: Duration::from_secs(60),
         drain_within: Duration::from_secs(10),
     };
     let machine = |shard| Volume {

@@ -25,7 +25,7 @@ mod token;
 
 pub use counters::{Counters, Snapshot};
 pub use log_time::{LogTime, Observed};
-pub use machine::{LogMessage, Machine, Needed};
+pub use machine::{FORWARDED_HEADER, LogMessage, Machine, Needed};
 pub use run::{Config, run};
 pub use shard::{Arrived, Shard, WrongLog};
 pub use token::{Token, TokenError};

@@ -12,6 +12,10 @@ pub trait Machine: Send + 'static {
     fn oldest_needed(&self) -> Option<Needed>;
 }
 
+/// Header of a message that a machine forwards from its own shard to another: a text, the stream
+/// that it comes from. It lets the machine there see that it must not be forwarded again.
+pub const FORWARDED_HEADER: &str = "aldebaran-forwarded";
+
 /// A message of a shard's log.
 #[derive(Debug, Clone, Copy)]
 pub struct LogMessage<'a> {
@@ -29,6 +33,8 @@ pub struct LogMessage<'a> {
     pub begin_us: i64,
     /// Whether a former owner has read it already.
     pub replayed: bool,
+    /// Whether it carries [`FORWARDED_HEADER`].
+    pub forwarded: bool,
     /// What it carries.
     pub body: &'a [u8],
 }

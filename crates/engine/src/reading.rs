@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::counters::Counters;
 use crate::keeper::Keeper;
-use crate::machine::Machine;
+use crate::machine::{FORWARDED_HEADER, Machine};
 use crate::owner::Owner;
 use crate::shard::{Arrived, Shard};
 use crate::stream::{DeliveryOf, Stream, newest_offset, oldest_offset};
@@ -27,10 +27,6 @@ const SLOW_BROKER: Duration = Duration::from_secs(1);
 
 /// The same when only a figure for the operator depends on it.
 const USUAL_BROKER: Duration = Duration::from_millis(100);
-
-/// A token is written again after this time even if nothing happened: the broker closes a
-/// channel that holds a delivery for long (30 minutes by default).
-const RENEW_AFTER: Duration = Duration::from_secs(300);
 
 /// Why an owner stopped reading.
 pub(crate) enum Left {
@@ -130,6 +126,7 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
                     return Ok(Left::WrongLog);
                 } else {
                     self.record_progress();
+                    self.stream.acknowledge().await?;
                 },
                 newest = &mut end, if looking => {
                     looking = false;
@@ -167,7 +164,7 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
 
     fn record_progress(&mut self) {
         let token = self.shard.progress().to_json();
-        let due = token != self.keeper.last_written() || self.written_at.elapsed() > RENEW_AFTER;
+        let due = token != self.keeper.last_written() || self.written_at.elapsed() > self.owner.config.renew_after;
         if due && !self.keeper.is_writing() {
             self.keeper.begin_write(token);
             self.written_at = Instant::now();
@@ -188,6 +185,7 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
         let message = Arrived {
             offset,
             time_us: delivery.integer(owner.config.time_header),
+            forwarded: delivery.text(FORWARDED_HEADER).is_some(),
             body: delivery.body(),
         };
         let clock_us = owner.host.clock_us();

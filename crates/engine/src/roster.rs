@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use crate::run::Config;
+
 /// How often the roster is counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,21 +45,17 @@ impl Seat {
     }
 }
 
-/// How long nothing is given back after something came straight back: whoever else is in the
-/// roster does not stand in the line for these shards.
-const RELUCTANCE: Duration = Duration::from_secs(60);
-
 /// Signs up in the roster, and asks back the shards beyond a fair share of
 /// ceil(shards / members), when there have been too many at two counts in a row.
 pub(crate) async fn keep(
-    queue: &str,
-    name: &str,
+    config: &Config,
     connection: &impl Link,
     seats: &[Arc<Seat>],
     stop: &CancellationToken,
 ) -> Result<(), Error> {
+    let queue = &config.roster;
     let channel = connection.channel().await?;
-    let mut presence = channel.consume(queue, name, 1, None).await?;
+    let mut presence = channel.consume(queue, &config.name, 1, None).await?;
     let mut count = interval(COUNT_EVERY);
     count.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut too_many_before = false;
@@ -70,7 +68,7 @@ pub(crate) async fn keep(
                 // Nobody sends anything here; whoever does so loses it.
                 Some(Ok(message)) => channel.ack(message.tag(), false).await?,
                 Some(Err(error)) => return Err(error),
-                None => return Err(Error::Cancelled(queue.to_owned())),
+                None => return Err(Error::Cancelled(queue.clone())),
             },
             _ = count.tick() => {
                 let members = channel.queue_status(queue).await?.consumers.max(1) as usize;
@@ -82,7 +80,7 @@ pub(crate) async fn keep(
                 }
                 // What was asked back a moment ago and is held again came straight back.
                 let came_back = asked_at.is_some_and(|(at, count)| {
-                    at.elapsed() < RELUCTANCE && at.elapsed() > COUNT_EVERY && held.len() >= count
+                    at.elapsed() < config.reluctance && at.elapsed() > COUNT_EVERY && held.len() >= count
                 });
                 if too_many > 0 && too_many_before && !came_back {
                     tracing::info!(held = held.len(), members, giving_back = too_many, "fair share");

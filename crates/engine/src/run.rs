@@ -16,6 +16,13 @@ use crate::roster::{self, Seat};
 /// Unconfirmed messages of one shard at the broker.
 const WINDOW: usize = 256;
 
+/// Channels that a shard takes on the connection for reading: its token, its stream, and a second
+/// look at the stream.
+const CHANNELS: usize = 3;
+
+/// Channels besides: the roster, and whatever is asked in between.
+const MORE_CHANNELS: usize = 2;
+
 /// What an engine works on.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -42,6 +49,12 @@ pub struct Config {
     pub prefetch: u16,
     /// How often progress is recorded.
     pub progress_every: Duration,
+    /// A token is written again after this time even if nothing happened: the broker closes a
+    /// channel that holds a delivery for longer than its `consumer_timeout`.
+    pub renew_after: Duration,
+    /// How long nothing is given back after something came straight back: whoever else is in
+    /// the roster does not stand in the line for these shards.
+    pub reluctance: Duration,
     /// How long a stop waits for the confirms of what was published.
     pub drain_within: Duration,
 }
@@ -139,7 +152,7 @@ impl<H: Host, M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<H, F> 
             seats.push(seat);
             tasks.push(self.start(owner, &ended, &gone));
         }
-        let kept = roster::keep(&self.config.roster, name, &*inbound, &seats, &ended);
+        let kept = roster::keep(&self.config, &*inbound, &seats, &ended);
         let mut outcome = tokio::select! {
             biased;
             outcome = kept => outcome,
@@ -176,6 +189,9 @@ impl<H: Host, M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Engine<H, F> 
     /// Looks for every object that the session needs, so that a missing one is said at once.
     async fn find_objects(&self, connection: &H::Link) -> Result<(), Error> {
         let config = &self.config;
+        let shards = config.streams.len();
+        let needed = shards * CHANNELS + MORE_CHANNELS;
+        connection.has_channels(needed, &format!("{shards} shards"))?;
         for queue in config
             .streams
             .iter()

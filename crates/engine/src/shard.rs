@@ -39,6 +39,8 @@ pub struct Arrived<'a> {
     pub offset: u64,
     /// Its own time, in microseconds since the epoch, if it carries one.
     pub time_us: Option<i64>,
+    /// Whether a machine of another shard forwarded it.
+    pub forwarded: bool,
     /// What it carries.
     pub body: &'a [u8],
 }
@@ -124,6 +126,7 @@ impl<M: Machine> Shard<M> {
         let Arrived {
             offset,
             time_us,
+            forwarded,
             body,
         } = message;
         let mark = time_us.unwrap_or_else(|| print(body));
@@ -139,6 +142,7 @@ impl<M: Machine> Shard<M> {
             log_us,
             begin_us,
             replayed: self.before.read.is_some_and(|(read, _)| offset <= read),
+            forwarded,
             body,
         };
         let first = effects.len();

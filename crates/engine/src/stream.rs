@@ -18,6 +18,8 @@ pub(crate) struct Stream<L: Link> {
     deliveries: <L::Channel as Lane>::Deliveries,
     name: String,
     tag: String,
+    /// The newest delivery that was read, and how many are not acknowledged with it.
+    newest: u64,
     unacknowledged: u16,
 }
 
@@ -39,6 +41,7 @@ impl<L: Link> Stream<L> {
             deliveries,
             name,
             tag,
+            newest: 0,
             unacknowledged: 0,
         })
     }
@@ -61,12 +64,22 @@ impl<L: Link> Stream<L> {
 
     /// Gives credit for a message that was read.
     pub(crate) async fn read(&mut self, delivery: &DeliveryOf<L>) -> Result<(), Error> {
+        self.newest = delivery.tag();
         self.unacknowledged += 1;
         if self.unacknowledged < ACK_EVERY {
             return Ok(());
         }
+        self.acknowledge().await
+    }
+
+    /// Acknowledges the rest, for an idle shard: the broker closes a channel on which a delivery
+    /// stays open for long, that of a stream too.
+    pub(crate) async fn acknowledge(&mut self) -> Result<(), Error> {
+        if self.unacknowledged == 0 {
+            return Ok(());
+        }
         self.unacknowledged = 0;
-        self.channel.ack(delivery.tag(), true).await
+        self.channel.ack(self.newest, true).await
     }
 
     /// The consumer goes before its channel: the broker else lists it for ever.

@@ -31,6 +31,9 @@ pub struct Settings {
     pub management: bool,
     /// With a TLS listener besides the plain one, and a certificate authority made for it.
     pub tls: bool,
+    /// What it should do otherwise than by default: parameters of the Erlang application
+    /// `rabbit`, as in `{consumer_timeout, 3000}, {channel_max, 20}`.
+    pub rabbit: &'static str,
 }
 
 /// A RabbitMQ node of one's own. Dropping it kills the node and removes its folder.
@@ -59,7 +62,7 @@ impl PrivateBroker {
             Folder::temporary("aldebaran-broker-").map_err(doing("make a folder for the node"))?;
         let ports = Ports::choose(settings).map_err(doing("find free ports"))?;
         let inside = installation.inside(folder.path());
-        configuration::write(folder.path(), &inside, &ports)
+        configuration::write(folder.path(), &inside, &ports, settings.rabbit)
             .map_err(doing(format!("write below {}", folder.path().display())))?;
         if settings.tls {
             write_certificates(folder.path())?;

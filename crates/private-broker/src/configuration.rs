@@ -30,8 +30,9 @@ impl Ports {
     }
 }
 
-/// Writes the files that the node reads into `folder`, which the node sees as `inside`.
-pub(crate) fn write(folder: &Path, inside: &Path, ports: &Ports) -> io::Result<()> {
+/// Writes the files that the node reads into `folder`, which the node sees as `inside`, with
+/// further parameters of the application `rabbit`.
+pub(crate) fn write(folder: &Path, inside: &Path, ports: &Ports, rabbit: &str) -> io::Result<()> {
     let mut configuration = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\nlog.console = false\nlog.file.level = info\n",
         ports.amqp
@@ -55,7 +56,10 @@ pub(crate) fn write(folder: &Path, inside: &Path, ports: &Ports) -> io::Result<(
         "[]."
     };
     fs::write(folder.join("rabbitmq.conf"), configuration)?;
-    fs::write(folder.join("advanced.config"), "[].\n")?;
+    fs::write(
+        folder.join("advanced.config"),
+        format!("[{{rabbit, [{rabbit}]}}].\n"),
+    )?;
     fs::write(folder.join("enabled_plugins"), plugins)
 }
 

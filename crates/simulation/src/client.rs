@@ -121,6 +121,10 @@ impl Link for Connection {
         })
     }
 
+    fn has_channels(&self, _needed: usize, _what: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
     async fn close(self) {
         let closed = lock(&self.network).call(self.number, |_| Ok(()));
         let _ = answer(closed).await;
@@ -297,6 +301,14 @@ impl Delivered for Delivery {
         let mut headers = self.message.headers.iter();
         headers.find_map(|(name, value)| match value {
             Header::Int(value) if *name == header => Some(*value),
+            _ => None,
+        })
+    }
+
+    fn text(&self, header: &str) -> Option<String> {
+        let mut headers = self.message.headers.iter();
+        headers.find_map(|(name, value)| match value {
+            Header::Text(value) if *name == header => Some(value.clone()),
             _ => None,
         })
     }

@@ -13,7 +13,7 @@ mod stamps;
 pub use alert::{ALERT_NAMESPACE, Alert, AlertError, OVER_PURCHASE, alert_id};
 pub use batch::{Batch, Item, read_batch};
 pub use read::{MAX_ID_BYTES, MAX_TRADE_BYTES, Unreadable, read};
-pub use recorded::read_recorded;
+pub use recorded::{read_recorded, without_byte_order_mark};
 pub use shard::shard_of;
 pub use stamps::{PUBLISHED_HEADER, READ_HEADER, TIPS_HEADER};
 

@@ -23,6 +23,15 @@ pub fn read_recorded(bytes: &[u8]) -> Result<(Trade<'_>, Option<i64>), Unreadabl
     Ok((fields.into_trade()?, time_us))
 }
 
+/// The first line of a file without the byte order mark that some systems begin UTF-8 with: it
+/// belongs to the file and not to the trade.
+#[must_use]
+pub fn without_byte_order_mark(first_line: &[u8]) -> &[u8] {
+    first_line
+        .strip_prefix("\u{feff}".as_bytes())
+        .unwrap_or(first_line)
+}
+
 fn micros_of(text: &str) -> Option<i64> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     i64::try_from(time.unix_timestamp_nanos().div_euclid(1000)).ok()
@@ -49,6 +58,13 @@ mod tests {
             time_of(r#","time":"2015-06-26T02:00:00.000001+02:00""#),
             Ok(Some(1_435_276_800_000_001))
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over_once() {
+        assert_eq!(without_byte_order_mark(b"\xef\xbb\xbf{}"), b"{}");
+        assert_eq!(without_byte_order_mark(b"\xef\xbb{}"), b"\xef\xbb{}");
+        assert_eq!(without_byte_order_mark(b"{}"), b"{}");
     }
 
     #[test]

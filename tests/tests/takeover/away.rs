@@ -4,7 +4,7 @@
 use private_broker::Release;
 use tests::{InLine, Outcome, on_a_stage, until};
 
-use crate::scene::{Scene, same_orders};
+use crate::scene::Scene;
 use crate::token::{after_one_owner, orders_of_the_first};
 
 #[test]
@@ -27,6 +27,6 @@ fn a_token_taken_away_while_others_wait_is_replaced_and_no_alert_is_missed() -> 
         let mut orders = orders_of_the_first();
         orders.extend(scene.over_purchase_all("b", 0..20)?);
         alerts.extend(scene.alerts()?);
-        same_orders(&alerts, &orders).map(drop)
+        scene.same_orders(&alerts, &orders).map(drop)
     })
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::{Context, ensure};
 use private_broker::Release;
 use serde_json::json;
-use tests::{Outcome, on_a_stage, purchase, request, until};
+use tests::{Binding, Outcome, on_a_stage, purchase, request, until};
+use topology::names::{REJECTED, shards_exchange};
 
-use crate::scene::{ALERTS, Scene, closing, distinct, order_of, same_orders};
+use crate::scene::{ALERTS, Scene, closing, distinct, order_of};
 
 #[test]
 fn purchases_before_their_request_alert_also_when_the_owner_is_killed_between() -> Outcome {
@@ -95,7 +96,37 @@ fn a_request_again_is_nothing_and_with_other_content_a_conflict() -> Outcome {
             alert["requested"] == 10 && alert["client"] == "Sendence" && alert["stock"] == "AAPL",
             "{alert}"
         );
-        same_orders(&alerts, &BTreeSet::from(["order".to_owned()])).map(drop)
+        scene
+            .same_orders(&alerts, &BTreeSet::from(["order".to_owned()]))
+            .map(drop)
+    })
+}
+
+/// What is for shard 1 comes into shard 0 as well, and so does what shard 0 forwards of it.
+#[test]
+fn with_a_binding_too_many_no_trade_goes_round_for_ever_and_each_order_alerts() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        let scene = Scene::open(stage, 2, &[])?;
+        scene.amqp.bind(&Binding {
+            exchange: &shards_exchange(2),
+            routing_key: "1",
+            queue: &scene.stream(0),
+            arguments: &[],
+        })?;
+        let mut owner = scene.owner(&[])?;
+        let orders = scene.over_purchase_all("order", 0..20)?;
+        let astray = orders.iter().filter(|order| trade::shard_of(order, 2) == 1);
+        // Two trades an order.
+        let rejected = scene.amqp.take(REJECTED, 2 * astray.count())?;
+        for message in rejected {
+            ensure!(
+                message.header("aldebaran-reason") == "misplaced",
+                "{message:?}"
+            );
+        }
+        ensure!(scene.rejected()?.is_empty());
+        scene.same_orders(&scene.alerts()?, &orders)?;
+        owner.says("A TRADE WAS FORWARDED TO ITS SHARD")
     })
 }
 
@@ -124,7 +155,7 @@ fn more_books_than_allowed_is_said_loudly_and_raises_no_wrong_alert() -> Outcome
         for number in 0..5 {
             scene.publish(&order(number), &[request(&order(number), 11)])?;
         }
-        same_orders(&scene.alerts()?, &expected)?;
+        scene.same_orders(&scene.alerts()?, &expected)?;
         until("it is said", || {
             let log = owner.log();
             log.lines()

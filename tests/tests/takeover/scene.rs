@@ -8,7 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use oracle::Expected;
 use serde_json::Value;
-use tests::{Amqp, Message, Program, Stage, Start, purchase, request, until};
+use tests::{
+    Amqp, Message, Program, Stage, Start, missed_alerts, none_missed, purchase, request, until,
+};
 use topology::names::{REJECTED, progress_queue, shard_stream, shards_exchange};
 use trade::Alert;
 
@@ -127,6 +129,27 @@ impl<'a> Scene<'a> {
         Ok(alerts)
     }
 
+    /// Fails unless exactly these orders alerted, however often; gives how often one came again.
+    pub(crate) fn same_orders(
+        &self,
+        alerts: &[Message],
+        expected: &BTreeSet<String>,
+    ) -> Result<usize> {
+        let (bodies, repeated) = distinct(alerts)?;
+        let alerted: BTreeSet<_> = bodies.into_keys().collect();
+        let missed = expected.difference(&alerted).cloned().collect();
+        none_missed(&self.amqp, ALERTS, &missed)?;
+        let invented: Vec<_> = alerted.difference(expected).collect();
+        ensure!(invented.is_empty(), "invented: {invented:?}");
+        Ok(repeated)
+    }
+
+    /// Fails unless these alerts are what the publisher expects, each once.
+    pub(crate) fn same_alerts<'b>(&self, alerts: impl IntoIterator<Item = &'b [u8]>) -> Result<()> {
+        let missed = missed_alerts(alerts, &self.expected()?)?;
+        none_missed(&self.amqp, ALERTS, &missed)
+    }
+
     /// All that the messages published before to shard 0 had rejected.
     pub(crate) fn rejected(&self) -> Result<Vec<Message>> {
         let fence = format!("fence {}", self.next_fence());
@@ -231,17 +254,6 @@ pub(crate) fn distinct(alerts: &[Message]) -> Result<(BTreeMap<String, Vec<u8>>,
     }
     let repeated = alerts.len() - bodies.len();
     Ok((bodies, repeated))
-}
-
-/// Fails unless exactly these orders alerted, however often.
-pub(crate) fn same_orders(alerts: &[Message], expected: &BTreeSet<String>) -> Result<usize> {
-    let (bodies, repeated) = distinct(alerts)?;
-    let alerted: BTreeSet<_> = bodies.into_keys().collect();
-    let missed: Vec<_> = expected.difference(&alerted).collect();
-    let invented: Vec<_> = alerted.difference(expected).collect();
-    ensure!(missed.is_empty(), "missed: {missed:?}");
-    ensure!(invented.is_empty(), "invented: {invented:?}");
-    Ok(repeated)
 }
 
 /// The number that a program's closing line gives for a counter.

@@ -33,7 +33,7 @@ fn joins_and_leaves_settle_to_fair_shares_and_a_spare_takes_over() -> Outcome {
         drop(second);
         settles(&scene, &[&first, &spare], &[1, 1])?;
         let orders = scene.over_purchase_all("order", 0..10)?;
-        crate::scene::same_orders(&scene.alerts()?, &orders)?;
+        scene.same_orders(&scene.alerts()?, &orders)?;
 
         let left = spare.terminate()?.successful()?;
         ensure!(left.log.contains("handed over"), "{}", left.log);
@@ -50,7 +50,7 @@ fn five_shards_among_three_auditors_are_two_two_and_one() -> Outcome {
         let others = [scene.auditor(&[])?, scene.auditor(&[])?];
         settles(&scene, &[&first, &others[0], &others[1]], &[1, 2, 2])?;
         let orders = scene.over_purchase_all("order", 0..20)?;
-        crate::scene::same_orders(&scene.alerts()?, &orders).map(drop)
+        scene.same_orders(&scene.alerts()?, &orders).map(drop)
     })
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use private_broker::Release;
 use tests::{Message, Outcome, on_a_stage, purchase, request};
 
-use crate::scene::{SECOND, Scene, closing, now_us, same_orders};
+use crate::scene::{SECOND, Scene, closing, now_us};
 
 /// A book is kept a sixteenth and the skew longer than its TTL: here 16 + 1 + 1 seconds.
 const TTL: [&str; 4] = ["--ttl", "16s", "--max-skew", "1s"];
@@ -75,7 +75,9 @@ fn an_order_that_ends_within_the_ttl_alerts_and_one_whose_book_has_ended_does_no
         scene.publish("in time", &[purchase("a", "in time", 2)])?;
         scene.set_time(begin + KEPT + 1);
         scene.publish("too late", &[purchase("a", "too late", 2)])?;
-        same_orders(&scene.alerts()?, &BTreeSet::from(["in time".to_owned()])).map(drop)
+        scene
+            .same_orders(&scene.alerts()?, &BTreeSet::from(["in time".to_owned()]))
+            .map(drop)
     })
 }
 
@@ -104,7 +106,9 @@ fn publishers_an_hour_ahead_and_behind_change_nothing_for_the_orders_of_others()
         each(&|name| vec![purchase("c", name, 1)])?;
         scene.set_time(now_us());
         let orders = clocks.map(|(name, _)| name.to_owned());
-        same_orders(&scene.alerts()?, &BTreeSet::from(orders)).map(drop)
+        scene
+            .same_orders(&scene.alerts()?, &BTreeSet::from(orders))
+            .map(drop)
     })
 }
 

@@ -3,13 +3,13 @@
 use anyhow::{Context, Result, ensure};
 use private_broker::Release;
 use serde_json::Value;
-use tests::{InLine, Outcome, Stage, on_a_stage, purge, until};
+use tests::{InLine, Outcome, Stage, on_a_stage, on_each_release, purge, until};
 
-use crate::scene::{SECOND, Scene, now_us, same_orders};
+use crate::scene::{SECOND, Scene, now_us};
 
 #[test]
 fn a_lost_token_is_replaced_and_no_alert_is_missed() -> Outcome {
-    on_a_stage(Release::Installed, |stage| {
+    on_each_release(|stage| {
         let scene = Scene::open(stage, 1, &[])?;
         let mut orders = scene.over_purchase_all("a", 0..20)?;
         let mut owner = scene.owner(&[])?;
@@ -25,7 +25,7 @@ fn a_lost_token_is_replaced_and_no_alert_is_missed() -> Outcome {
         orders.extend(scene.over_purchase_all("b", 0..20)?);
         let _owner = scene.owner(&[])?;
         alerts.extend(scene.alerts()?);
-        same_orders(&alerts, &orders).map(drop)
+        scene.same_orders(&alerts, &orders).map(drop)
     })
 }
 
@@ -53,7 +53,7 @@ fn a_doubled_token_has_one_owner_and_no_alert_is_missed() -> Outcome {
         let had = |owner: &&tests::Program| owner.log().contains("took over");
         ensure!(owners.iter().filter(had).count() == 1, "two owners");
         alerts.extend(after);
-        same_orders(&alerts, &orders).map(drop)
+        scene.same_orders(&alerts, &orders).map(drop)
     })
 }
 
@@ -84,7 +84,7 @@ fn damaged(damage: impl Fn(&[u8]) -> Vec<u8>) -> Outcome {
         owner.says("ERROR")?;
         ensure!(owner.log().contains("a blank token takes its place"));
         alerts.extend(scene.alerts()?);
-        same_orders(&alerts, &orders)?;
+        scene.same_orders(&alerts, &orders)?;
         // The damaged one is gone for good.
         owner.terminate()?.successful()?;
         let healed = scene.owner(&[])?.terminate()?.successful()?;
@@ -136,7 +136,7 @@ fn made_again(messages: u32) -> Outcome {
         let mut owner = scene.owner(&["--ttl", "10s"])?;
         owner.says("ERROR")?;
         owner.says("its start")?;
-        same_orders(&scene.alerts()?, &orders)?;
+        scene.same_orders(&scene.alerts()?, &orders)?;
         let ended = owner.terminate()?.successful()?;
         ensure!(!ended.log.contains("GAP"), "{}", ended.log);
         Ok(())

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use private_broker::Release;
 use tests::{Message, Outcome, Start, binary, on_a_stage, purchase, repository, request, until};
 
-use crate::scene::{SECOND, Scene, now_us, same_orders};
+use crate::scene::{SECOND, Scene, now_us};
 
 const SHARDS: u32 = 2;
 const STOCKS: [&str; 2] = ["AAPL", "MSFT"];
@@ -61,7 +61,7 @@ fn a_second_machine_beside_the_auditor_tells_the_right_volumes_also_when_killed(
         }
         // Later log time closes the windows; a message to each shard brings it.
         scene.set_time(begin + 60 * SECOND);
-        same_orders(&scene.alerts()?, &orders)?;
+        scene.same_orders(&scene.alerts()?, &orders)?;
         let mut reports = Vec::new();
         let told = until("all volumes are told", || {
             reports.extend(scene.amqp.drain("Aldebaran.Volume").ok()?);

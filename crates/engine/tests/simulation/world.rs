@@ -230,6 +230,8 @@ impl World {
             skew: Duration::from_micros(SKEW_US.unsigned_abs()),
             prefetch: self.random.random_range(16..64),
             progress_every: Duration::from_millis(500),
+            renew_after: Duration::from_secs(300),
+            reluctance: Duration::from_secs(60),
             drain_within: Duration::from_secs(10),
         };
         let stop = CancellationToken::new();

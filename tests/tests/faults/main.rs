@@ -4,27 +4,30 @@
 //! from a seed, which a failure tells: `ALDEBARAN_SEED=17 ALDEBARAN_SECONDS=60`
 //! `ALDEBARAN_RATE=20000 cargo test --release -p tests --test faults`.
 
+mod run;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use private_broker::{PrivateBroker, Release};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tests::{Outcome, Program, Stage, Webhook, fenced_alerts, on_a_stage_with_its_broker, within};
+use tests::{
+    Outcome, Program, Stage, Webhook, fenced_alerts, none_missed, on_a_stage_with_its_broker,
+    within,
+};
 use topology::names::{AUDITORS, shards_exchange};
 use trade::Alert;
+
+use run::{Run, chunk_file};
 
 const SHARDS: u32 = 4;
 
 /// What the witness reads; the channel-boy reads `webhook`.
 const WITNESS: &str = "Aldebaran.Alert.stdout";
-
-/// Seconds of trades that one publisher publishes; one that is killed begins them again.
-const CHUNK: Duration = Duration::from_secs(2);
 
 /// More auditors than shards, so that there are spares.
 const AUDITORS_AT_MOST: usize = 5;
@@ -32,16 +35,32 @@ const AUDITORS_AT_MOST: usize = 5;
 /// Longer than any pause and than a restart of the broker, so that each order lies within it.
 const TTL: &str = "45s";
 
+/// Each load has the machine to itself.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 #[test]
 fn whatever_is_killed_or_paused_each_over_purchased_order_alerts_and_is_delivered_once() -> Outcome
 {
-    let run = Run::from_environment();
-    eprintln!("{run:?}");
-    on_a_stage_with_its_broker(Release::Installed, |stage, broker| {
+    under_fire(Release::Installed, &Run::from_environment())
+}
+
+#[test]
+fn the_same_for_a_short_while_on_the_newer_release() -> Outcome {
+    let run = Run {
+        seconds: 8,
+        ..Run::from_environment()
+    };
+    under_fire(Release::Debian13, &run)
+}
+
+fn under_fire(release: Release, run: &Run) -> Outcome {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    eprintln!("{release:?} {run:?}");
+    on_a_stage_with_its_broker(release, |stage, broker| {
         stage.declare(&[])?;
         let expected = run.make_trades(stage)?;
         let webhook = Webhook::start(stage.folder())?;
-        let mut company = Company::start(stage, &run, &webhook)?;
+        let mut company = Company::start(stage, run, &webhook)?;
         company.trade_under_fire(broker)?;
         company.mend()?;
 
@@ -54,13 +73,9 @@ fn whatever_is_killed_or_paused_each_over_purchased_order_alerts_and_is_delivere
             bodies.entry(order).or_default().insert(alert.body);
         }
         let alerted: BTreeSet<_> = bodies.keys().cloned().collect();
-        let missed: Vec<_> = expected.difference(&alerted).collect();
+        let missed = expected.difference(&alerted).cloned().collect();
         let invented: Vec<_> = alerted.difference(&expected).collect();
-        ensure!(
-            missed.is_empty(),
-            "{} missed: {missed:?}, {run:?}",
-            missed.len()
-        );
+        none_missed(&amqp, WITNESS, &missed).with_context(|| format!("{run:?}"))?;
         ensure!(
             invented.is_empty(),
             "{} invented: {invented:?}, {run:?}",
@@ -95,90 +110,6 @@ fn whatever_is_killed_or_paused_each_over_purchased_order_alerts_and_is_delivere
         );
         Ok(())
     })
-}
-
-/// One run's numbers.
-#[derive(Debug)]
-struct Run {
-    seed: u64,
-    seconds: u64,
-    /// Trades a second.
-    rate: u64,
-}
-
-impl Run {
-    fn from_environment() -> Self {
-        Run {
-            seed: variable("ALDEBARAN_SEED").unwrap_or_else(seed_of_the_day),
-            seconds: variable("ALDEBARAN_SECONDS").unwrap_or(20),
-            rate: variable("ALDEBARAN_RATE").unwrap_or(5_000),
-        }
-    }
-
-    fn chunks(&self) -> usize {
-        self.seconds
-            .div_ceil(CHUNK.as_secs())
-            .try_into()
-            .unwrap_or(usize::MAX)
-    }
-
-    /// Makes all trades beforehand, a file a chunk; gives the orders that must alert.
-    fn make_trades(&self, stage: &Stage) -> Result<BTreeSet<String>> {
-        let (trades, expected) = (
-            stage.folder().join("trades.jsonl"),
-            stage.folder().join("expected.jsonl"),
-        );
-        let count = self.rate * CHUNK.as_secs() * self.chunks() as u64;
-        stage
-            .program("publisher")?
-            .args([
-                "--seed",
-                &self.seed.to_string(),
-                "--trades",
-                &count.to_string(),
-            ])
-            .args([
-                "--over-purchased",
-                "1%",
-                "--shuffle",
-                "200",
-                "--duplicate",
-                "1%",
-            ])
-            .arg("--output")
-            .arg(&trades)
-            .arg("--expect")
-            .arg(&expected)
-            .run()?
-            .successful()?;
-        let text = fs::read_to_string(&trades)?;
-        let lines: Vec<_> = text.lines().collect();
-        for (chunk, lines) in lines
-            .chunks(lines.len().div_ceil(self.chunks()))
-            .enumerate()
-        {
-            fs::write(chunk_file(stage, chunk), lines.join("\n"))?;
-        }
-        let expected = oracle::read(fs::read(expected)?.as_slice())?;
-        ensure!(!expected.is_empty(), "a test without alerts shows nothing");
-        Ok(expected.into_iter().map(|alert| alert.order_id).collect())
-    }
-}
-
-/// Another one for each run.
-fn seed_of_the_day() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::from(now.subsec_nanos()) % 1_000_000
-}
-
-fn variable<T: FromStr>(name: &str) -> Option<T> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-fn chunk_file(stage: &Stage, chunk: usize) -> PathBuf {
-    stage.folder().join(format!("chunk-{chunk}.jsonl"))
 }
 
 /// All processes but the broker.
