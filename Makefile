@@ -18,6 +18,7 @@ test:
 	tests/packages.sh test
 	cargo fmt --all -- --check
 	cargo build --release --workspace
+	cargo build --release --workspace --features declare/crash-points --bin declare-crash-points
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
 	cargo test --release --workspace

@@ -19,8 +19,8 @@ pub(crate) struct GraphArgs {
     format: Form,
     /// Colours it by what `apply` and `prune` would do, and adds what is only on the broker; with
     /// a FILE by the plan that `plan -o` wrote into it, which needs no broker
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    plan: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    plan: Option<Option<PathBuf>>,
     /// Draws what the broker has instead of the file
     #[arg(long, conflicts_with = "plan")]
     live: bool,
@@ -53,11 +53,11 @@ pub(crate) async fn graph(file: &TopologyArgs, args: &GraphArgs) -> Result<(), F
     let state = states::either(args.live, file, &args.place).await?;
     let plan = match &args.plan {
         None => None,
-        Some(path) if path.as_os_str().is_empty() => {
+        Some(None) => {
             let place = Place::open(&args.place).await?;
             Some(survey(&file.load()?, &place).await?.plan)
         }
-        Some(path) => {
+        Some(Some(path)) => {
             let text = states::read(path)?;
             let plan = Plan::from_json(&text).map_err(|why| {
                 Fault::Usage(format!(

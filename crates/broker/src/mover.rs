@@ -23,6 +23,9 @@ const LINGER: Duration = Duration::from_millis(100);
 /// How long a queue may hold messages and give none before that is an error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What the mover's consumer is called in the broker's lists.
+const TAG: &str = "declare moves this queue";
+
 /// What was moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
@@ -74,6 +77,7 @@ impl Connection {
                 )));
             }
         }
+        consuming.cancel(TAG).await?;
         consuming.close().await;
         publishing.close().await;
         Ok(total)
@@ -102,7 +106,7 @@ impl Channel {
         let qos = BasicQosOptions::default();
         self.inner.basic_qos(prefetch, qos).await?;
         let options = BasicConsumeOptions::default();
-        let tag = short("declare moves this queue")?;
+        let tag = short(TAG)?;
         let consumer = self
             .inner
             .basic_consume(short(queue)?, tag, options, FieldTable::default());

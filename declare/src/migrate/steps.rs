@@ -21,6 +21,9 @@ const MARK: &str = "x-aldebaran-migrates";
 /// Statistics of queues are this old at most, with some room.
 const STATISTICS: Duration = Duration::from_secs(20);
 
+/// How long a consumer that has left may still be counted.
+const LEAVING: Duration = Duration::from_secs(5);
+
 /// The names of what a migration needs for a while.
 pub(super) struct Names {
     /// The queue in which bindings and messages wait.
@@ -224,13 +227,21 @@ impl<'a> Migration<'a> {
         }
         let connection: Connection = broker::connect(&self.place.endpoint, "declare").await?;
         let channel = connection.channel().await?;
-        let status = channel.queue_status(queue).await?;
-        if status.messages > 0 || status.consumers > 0 {
-            bail!(
-                "delete queue {queue}: it holds {} messages and has {} consumers again",
-                status.messages,
-                status.consumers
-            );
+        // A consumer that has just left, our own among them, counts for another moment.
+        let deadline = Instant::now() + LEAVING;
+        loop {
+            let status = channel.queue_status(queue).await?;
+            if status.messages == 0 && status.consumers == 0 {
+                break;
+            }
+            if status.messages > 0 || Instant::now() > deadline {
+                bail!(
+                    "delete queue {queue}: it holds {} messages and has {} consumers again",
+                    status.messages,
+                    status.consumers
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let guarded = kind == QueueKind::Classic;
         let gone = channel.delete_emptied(queue, guarded).await?;

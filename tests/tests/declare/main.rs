@@ -1,0 +1,9 @@
+//! What `declare` promises, shown on real brokers of both ends of the supported range.
+//!
+//! One test binary, so that all tests share the brokers of the run. A test is named after what
+//! people complain of in other tools.
+
+mod around;
+mod migrate;
+mod route;
+mod world;
