@@ -91,7 +91,7 @@ fn over_amqp_nothing_new(survey: &Survey) -> bool {
 }
 
 /// What differs and what can be done, on one line.
-fn conflict(entry: &Entry) -> String {
+pub(crate) fn conflict(entry: &Entry) -> String {
     let mut words: Vec<String> = Vec::new();
     for one in &entry.differences {
         let shown = |setting: &Option<topology::Setting>| {
