@@ -26,6 +26,11 @@ pub(crate) struct ApplyArgs {
     /// Does not ask
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
+    /// Makes queues anew that the broker cannot change: with every live binding, their messages
+    /// moved through a waiting queue. Goes on where a killed run stopped. Cannot promise the order
+    /// against new arrivals, nor that none comes twice
+    #[arg(long, conflicts_with = "saved")]
+    pub(crate) migrate: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
@@ -42,6 +47,9 @@ pub(crate) async fn apply(
     args: &ApplyArgs,
     stop: &CancellationToken,
 ) -> Result<(), Fault> {
+    if args.migrate {
+        Box::pin(crate::migrate::migrate(topology, args, stop)).await?;
+    }
     let place = Place::open(&args.place).await?;
     able::version(&place.server)?;
     let survey = survey(topology, &place).await?;

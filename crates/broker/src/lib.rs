@@ -10,6 +10,7 @@ mod declare;
 mod endpoint;
 mod error;
 mod management;
+mod mover;
 mod outbox;
 mod publisher;
 mod server;
@@ -23,6 +24,7 @@ pub use declare::{
 pub use endpoint::{Endpoint, EndpointError, Identity};
 pub use error::Error;
 pub use management::{Live, Management, ManagementEndpoint, ManagementError, PasswordHash};
+pub use mover::Moved;
 pub use outbox::{Outbox, Sent};
 pub use publisher::{Header, Message, Publisher, Receipt};
 pub use server::{Server, server};
