@@ -5,20 +5,15 @@ use std::io::Write;
 use anyhow::Context;
 use clap::Args;
 use program::{Fault, TopologyArgs};
-use topology::{Arguments, Step, Topology};
+use serde_json::json;
+use topology::{Arguments, Problems, Step, Target, Topology};
 
-use crate::object;
+use crate::flags::{Output, OutputArgs};
+use crate::{object, verdict};
 
-/// Says how much a file describes that has no problems, and on request each object.
-///
-/// # Errors
-/// When stdout cannot be written to.
-pub(crate) fn check(file: &TopologyArgs, args: &CheckArgs) -> Result<(), Fault> {
-    let topology = file.load()?;
-    write(&topology, args.print, &mut std::io::stdout().lock())
-        .context("write the results to stdout")?;
-    Ok(())
-}
+/// The name and the version of the JSON.
+const FORMAT: &str = "aldebaran-declare-check";
+const VERSION: u32 = 1;
 
 /// What `check` takes.
 #[derive(Debug, Args)]
@@ -26,6 +21,46 @@ pub(crate) struct CheckArgs {
     /// Lists every object that the file describes, repetitions unrolled
     #[arg(long)]
     print: bool,
+    /// Also tells what this version of RabbitMQ would reject or ignore: 3.10, 3.13, 4.0, 4.2, 4.3
+    #[arg(long, value_name = "VERSION")]
+    target: Option<Target>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Says how much a file describes that has no problems, and on request each object.
+///
+/// # Errors
+/// Exit code 2 with every problem; 1 when stdout cannot be written to.
+pub(crate) fn check(file: &TopologyArgs, args: &CheckArgs) -> Result<(), Fault> {
+    let checked = file.read()?.and_then(|topology| match args.target {
+        Some(target) => topology.fits(target).map(|()| topology),
+        None => Ok(topology),
+    });
+    if args.output.output == Output::Json {
+        let json = in_json(&checked);
+        writeln!(std::io::stdout(), "{json:#}").context("write the results to stdout")?;
+        return verdict::end(if checked.is_ok() { 0 } else { 2 });
+    }
+    let topology = checked.map_err(|problems| Fault::Usage(problems.to_string()))?;
+    write(&topology, args.print, &mut std::io::stdout().lock())
+        .context("write the results to stdout")?;
+    Ok(())
+}
+
+fn in_json(checked: &Result<Topology, Problems>) -> serde_json::Value {
+    let (problems, objects) = match checked {
+        Ok(topology) => (Vec::new(), topology.state().objects.len()),
+        Err(problems) => (problems.iter().collect(), 0),
+    };
+    let problems: Vec<_> = problems
+        .into_iter()
+        .map(|one| json!({ "place": one.place, "line": one.line, "message": one.message }))
+        .collect();
+    json!({
+        "format": FORMAT, "version": VERSION,
+        "valid": checked.is_ok(), "objects": objects, "problems": problems,
+    })
 }
 
 fn write(topology: &Topology, print: bool, out: &mut impl Write) -> std::io::Result<()> {
@@ -45,9 +80,14 @@ fn write(topology: &Topology, print: bool, out: &mut impl Write) -> std::io::Res
         topology.queues.len(),
         topology.bindings.len(),
     );
+    let others = topology.state().objects.len() - exchanges - queues - bindings;
+    let others = match others {
+        0 => String::new(),
+        others => format!(", {others} other objects"),
+    };
     writeln!(
         out,
-        "{}: in order: {exchanges} exchanges, {queues} queues, {bindings} bindings",
+        "{}: in order: {exchanges} exchanges, {queues} queues, {bindings} bindings{others}",
         topology.file
     )
 }

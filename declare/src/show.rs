@@ -48,8 +48,13 @@ pub(crate) fn entry(out: &mut impl Write, file: &str, entry: &Entry) -> io::Resu
         writeln!(out, "    it holds {}", holds(counts))?;
     }
     if let Some(evidence) = &entry.evidence {
+        let known = if entry.action == Action::Conflict {
+            "the broker says"
+        } else {
+            "verified"
+        };
         for one in &evidence.verified {
-            writeln!(out, "    verified: {one}")?;
+            writeln!(out, "    {known}: {one}")?;
         }
         for one in &evidence.unverified {
             writeln!(out, "    not verified: {one}")?;

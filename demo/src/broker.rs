@@ -63,7 +63,7 @@ impl Broker {
         interrupt::check()?;
         show.step("the topology, declared by `declare apply`", || {
             self.program("declare", folder)?
-                .arg("apply")
+                .args(["apply", "--yes"])
                 .run()?
                 .successful()
         })?;

@@ -139,7 +139,7 @@ impl Stage {
     /// When `declare apply` fails; then with what it said.
     pub fn declare(&self, arguments: &[&str]) -> Result<Finished> {
         self.program("declare")?
-            .arg("apply")
+            .args(["apply", "--yes"])
             .args(arguments)
             .run()?
             .successful()

@@ -2,7 +2,7 @@
 //! tumbling windows of ten seconds, published to an exchange of its own.
 //!
 //! ```text
-//! declare apply --topology crates/engine/examples/volume.toml
+//! declare apply --yes --topology crates/engine/examples/volume.toml
 //! cargo run --release -p engine --example volume
 //! ```
 //!

@@ -1,11 +1,13 @@
-//! A certificate authority of one's own and a server certificate for the loopback interface.
+//! A certificate authority of one's own, a server certificate for the loopback interface, and a
+//! client's.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::Error;
 
-/// Writes `ca.pem`, `server.pem` and `server.key` (and the authority's key) into `folder`.
+/// Writes `ca.pem`, `server.pem` and `server.key`, `client.pem` and `client.key` (and the
+/// authority's key) into `folder`.
 pub(crate) fn write(folder: &Path) -> Result<(), Error> {
     const NEW: &str = "req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 30";
     openssl(
@@ -17,6 +19,13 @@ pub(crate) fn write(folder: &Path) -> Result<(), Error> {
         &format!(
             "{NEW} -subj /CN=localhost -CA ca.pem -CAkey ca.key -keyout server.key -out server.pem \
              -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+             -addext basicConstraints=critical,CA:FALSE"
+        ),
+    )?;
+    openssl(
+        folder,
+        &format!(
+            "{NEW} -subj /CN=client -CA ca.pem -CAkey ca.key -keyout client.key -out client.pem \
              -addext basicConstraints=critical,CA:FALSE"
         ),
     )

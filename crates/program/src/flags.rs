@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use broker::{Endpoint, Identity};
 use clap::{Args, ValueEnum};
-use topology::{Overrides, Source, Topology};
+use topology::{Overrides, Problems, Source, Topology};
 
 use crate::Fault;
 
@@ -104,14 +104,22 @@ impl TopologyArgs {
     /// [`Fault::Usage`] with every problem of the file and of the overrides, or why the file
     /// cannot be read.
     pub fn load(&self) -> Result<Topology, Fault> {
+        self.read()?
+            .map_err(|problems| Fault::Usage(problems.to_string()))
+    }
+
+    /// The same, with the problems of the file as values.
+    ///
+    /// # Errors
+    /// [`Fault::Usage`] when the file cannot be read.
+    pub fn read(&self) -> Result<Result<Topology, Problems>, Fault> {
         let name = self.topology.display().to_string();
         let text = std::fs::read_to_string(&self.topology).map_err(|error| {
             Fault::Usage(format!(
                 "{name}: cannot read the topology: {error}; name another file with --topology"
             ))
         })?;
-        topology::load(&Source { name, text }, &self.overrides())
-            .map_err(|problems| Fault::Usage(problems.to_string()))
+        Ok(topology::load(&Source { name, text }, &self.overrides()))
     }
 
     fn overrides(&self) -> Overrides {

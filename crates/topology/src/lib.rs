@@ -34,6 +34,7 @@ mod scope;
 mod setting;
 mod source;
 mod state;
+mod target;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -61,6 +62,7 @@ pub use scope::Scope;
 pub use setting::{Secret, Setting, Settings, without_password};
 pub use source::Source;
 pub use state::{Counts, Described, State};
+pub use target::Target;
 pub use value::{Scalar, Value};
 pub use variables::{ENVIRONMENT_PREFIX, Overrides};
 

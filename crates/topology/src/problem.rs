@@ -68,6 +68,13 @@ impl Problems {
         self.found.iter()
     }
 
+    /// Leaves one of each message of a line: a repetition says the same many times.
+    pub(crate) fn once_a_line(&mut self) {
+        let mut told = std::collections::BTreeSet::new();
+        self.found
+            .retain(|problem| told.insert((problem.line, problem.message.clone())));
+    }
+
     pub(crate) fn sorted(mut self) -> Self {
         self.found.sort_by_key(|problem| problem.line);
         self

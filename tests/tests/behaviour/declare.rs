@@ -28,9 +28,12 @@ fn shards_are_a_number_from_the_file_the_environment_or_the_command_line() -> Ou
     on_a_stage(Release::Installed, |stage| {
         stage.declare(&[])?;
         let from_environment = stage.program("declare")?.env("ALDEBARAN_SET_SHARDS", "2");
-        from_environment.arg("apply").run()?.successful()?;
+        from_environment
+            .args(["apply", "--yes"])
+            .run()?
+            .successful()?;
         let both = stage.program("declare")?.env("ALDEBARAN_SET_SHARDS", "2");
-        both.args(["apply", "--set", "shards=7"])
+        both.args(["apply", "--yes", "--set", "shards=7"])
             .run()?
             .successful()?;
         for shards in [4, 2, 7] {
@@ -62,7 +65,7 @@ fn a_conflict_is_told_in_the_brokers_words_and_the_rest_is_created() -> Outcome 
         let before = stage.objects()?;
         let declared = stage
             .program("declare")?
-            .arg("apply")
+            .args(["apply", "--yes"])
             .run()?
             .with_code(11)?
             .output;
@@ -121,7 +124,7 @@ fn a_broker_that_is_not_there_is_told_without_the_password() -> Outcome {
         let declare = stage
             .program("declare")?
             .env("ALDEBARAN_AMQP_URL", url)
-            .arg("apply");
+            .args(["apply", "--yes"]);
         let failed = declare.run()?.with_code(1)?;
         ensure!(failed.log.contains("failed to"), "{}", failed.log);
         ensure!(

@@ -109,6 +109,8 @@ impl Management {
             body.insert("tags".to_owned(), json!(tags.join(",")));
         }
         if let Some(kind) = &vhost.default_queue_type {
+            // 3.10 reads the one and writes the other.
+            body.insert("defaultqueuetype".to_owned(), json!(kind));
             body.insert("default_queue_type".to_owned(), json!(kind));
         }
         self.put(&["vhosts", &vhost.name], &Value::Object(body))
