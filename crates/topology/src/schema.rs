@@ -18,21 +18,24 @@ pub fn schema() -> String {
     let profiles = json!({ "type": "object", "additionalProperties": variables });
     properties.insert("profile".to_owned(), profiles);
     let owned = Scope::KINDS.map(|(name, _)| (name.to_owned(), texts()));
-    properties.insert("manage".to_owned(), table(owned.into_iter().collect()));
+    properties.insert("manage".to_owned(), table(&owned.into_iter().collect()));
     let exchange = RawExchange::KEYS.map(|key| (key.to_owned(), of_exchange(key)));
     let queue = RawQueue::KEYS.map(|key| (key.to_owned(), of_queue(key)));
-    properties.insert("exchange".to_owned(), named(exchange.into_iter().collect()));
-    properties.insert("queue".to_owned(), named(queue.into_iter().collect()));
+    properties.insert(
+        "exchange".to_owned(),
+        named(&exchange.into_iter().collect()),
+    );
+    properties.insert("queue".to_owned(), named(&queue.into_iter().collect()));
     for section in Section::ALL {
         let keys = section.keys().iter();
         let keys = keys.map(|key| ((*key).to_owned(), of_section(key)));
-        let mut schema = named(keys.collect());
+        let mut schema = named(&keys.collect());
         if section.names().len() == 2 {
             schema = json!({ "type": "object", "additionalProperties": schema });
         }
         properties.insert(section.name().to_owned(), schema);
     }
-    let mut schema = table(properties);
+    let mut schema = table(&properties);
     if let Some(fields) = schema.as_object_mut() {
         let draft = "https://json-schema.org/draft/2020-12/schema";
         fields.insert("$schema".to_owned(), json!(draft));
@@ -42,12 +45,12 @@ pub fn schema() -> String {
     serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }
 
-fn table(properties: Map<String, Value>) -> Value {
+fn table(properties: &Map<String, Value>) -> Value {
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
 /// `[section."NAME"]`.
-fn named(properties: Map<String, Value>) -> Value {
+fn named(properties: &Map<String, Value>) -> Value {
     json!({ "type": "object", "additionalProperties": table(properties) })
 }
 
@@ -96,7 +99,7 @@ fn of_exchange(key: &str) -> Value {
             let known = ExchangeKind::BUILT_IN;
             json!({ "anyOf": [{ "enum": known }, { "type": "string", "pattern": "^x-|\\$\\{" }] })
         }
-        "arguments" => table(arguments::schema_of_exchange()),
+        "arguments" => table(&arguments::schema_of_exchange()),
         other => common(other),
     }
 }
@@ -104,7 +107,7 @@ fn of_exchange(key: &str) -> Value {
 fn of_queue(key: &str) -> Value {
     match key {
         "type" => words(&QueueKind::NAMES),
-        "arguments" => table(arguments::schema_of_queue()),
+        "arguments" => table(&arguments::schema_of_queue()),
         other => common(other),
     }
 }
@@ -121,7 +124,7 @@ fn of_section(key: &str) -> Value {
             "properties": { "env": { "type": "string" }, "file": { "type": "string" } },
             "additionalProperties": false, "minProperties": 1, "maxProperties": 1,
         }),
-        "definition" => table(arguments::schema_of_policy()),
+        "definition" => table(&arguments::schema_of_policy()),
         "value" => json!({}),
         other => common(other),
     }
