@@ -19,7 +19,8 @@ test:
 	tests/packages.sh test
 	cargo fmt --all -- --check
 	cargo build --release --workspace
-	cargo build --release --workspace --features channel-boy/crash-points --bin channel-boy-crash-points
+	cargo build --release --workspace --features channel-boy/crash-points,declare/crash-points \
+		--bin channel-boy-crash-points --bin declare-crash-points
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
 	cargo test --release --workspace

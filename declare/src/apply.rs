@@ -14,7 +14,7 @@ use crate::flags::{Output, OutputArgs, PlaceArgs};
 use crate::outcome::{Counts, Outcome};
 use crate::place::Place;
 use crate::report::Report;
-use crate::survey::{Survey, survey};
+use crate::survey::survey;
 use crate::{able, plan, saved, verdict};
 
 /// What `apply` takes.
@@ -26,6 +26,11 @@ pub(crate) struct ApplyArgs {
     /// Does not ask
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
+    /// Makes queues anew that the broker cannot change: with every live binding, their messages
+    /// moved through a waiting queue. Goes on where a killed run stopped. Cannot promise the order
+    /// against new arrivals, nor that none comes twice
+    #[arg(long, conflicts_with = "saved")]
+    pub(crate) migrate: bool,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(flatten)]
@@ -42,6 +47,9 @@ pub(crate) async fn apply(
     args: &ApplyArgs,
     stop: &CancellationToken,
 ) -> Result<(), Fault> {
+    if args.migrate {
+        Box::pin(crate::migrate::migrate(topology, args, stop)).await?;
+    }
     let place = Place::open(&args.place).await?;
     able::version(&place.server)?;
     let survey = survey(topology, &place).await?;
@@ -54,7 +62,7 @@ pub(crate) async fn apply(
         .iter()
         .filter(|entry| is_pending(entry))
         .count();
-    let agreed = args.yes || args.saved.is_some() || pending == 0 || over_amqp_nothing_new(&survey);
+    let agreed = args.yes || args.saved.is_some() || pending == 0;
     if !agreed {
         let question = format!("apply {pending} changes to {}?", survey.plan.live);
         let show = || plan::tell(&survey.plan, Output::Text);
@@ -84,14 +92,8 @@ pub(crate) fn is_pending(entry: &Entry) -> bool {
     )
 }
 
-/// Declaring again what exists changes nothing, so nobody has to be asked.
-fn over_amqp_nothing_new(survey: &Survey) -> bool {
-    let new = survey.plan.count(Action::Create) + survey.plan.count(Action::Change);
-    survey.live.is_none() && new == 0
-}
-
 /// What differs and what can be done, on one line.
-fn conflict(entry: &Entry) -> String {
+pub(crate) fn conflict(entry: &Entry) -> String {
     let mut words: Vec<String> = Vec::new();
     for one in &entry.differences {
         let shown = |setting: &Option<topology::Setting>| {

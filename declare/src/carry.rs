@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use anyhow::{Context, anyhow};
 use broker::{Error, ManagementError};
 use tokio_util::sync::CancellationToken;
-use topology::{Action, Destination, Entry, Key, Object, Setting};
+use topology::{Action, Destination, Entry, Key, Object, Scope, Setting, State, diff};
 
 use crate::able;
-use crate::apply::is_pending;
+use crate::apply::{conflict, is_pending};
 use crate::batch::{AT_ONCE, Batches};
 use crate::outcome::Outcome;
 use crate::place::{NoManagement, Place};
@@ -72,17 +72,24 @@ impl<'a> Carrier<'a> {
         }
         let mut left: Vec<&Entry> = Vec::new();
         let mut broken = None;
+        let mut put: Vec<(&Entry, Outcome)> = Vec::new();
         for entry in managed {
             if broken.is_none() {
                 match self.managed(entry, stop).await {
                     Ok(outcome) => {
-                        self.note(entry, &outcome, report)?;
+                        put.push((entry, outcome));
                         continue;
                     }
                     Err(error) => broken = Some(error),
                 }
             }
             left.push(entry);
+        }
+        if broken.is_none() {
+            broken = self.look_again(&mut put).await.err();
+        }
+        for (entry, outcome) in put {
+            self.note(entry, &outcome, report)?;
         }
         let mut batches = None;
         for wave in [
@@ -159,6 +166,37 @@ impl<'a> Carrier<'a> {
             }
             Err(error) => Ok(Outcome::Failed(format!("failed to {error}"))),
         }
+    }
+
+    /// Whether what the broker accepted is in force: it ignores what it does not know.
+    async fn look_again(&self, put: &mut [(&Entry, Outcome)]) -> anyhow::Result<()> {
+        let stands = put.iter().filter(|(_, outcome)| outcome.stands());
+        let mut wanted = State::default();
+        for object in stands.filter_map(|(entry, _)| entry.wanted.clone()) {
+            wanted.insert(object, None);
+        }
+        let Ok(management) = &self.place.management else {
+            return Ok(());
+        };
+        if wanted.objects.is_empty() {
+            return Ok(());
+        }
+        let kinds = wanted.objects.keys().map(Key::kind).collect();
+        let mut live = management.live(&kinds).await?;
+        self.survey.secrets.recognise(&wanted, &mut live);
+        let again = diff(&wanted, &live.state, &Scope::default());
+        for missed in again.entries.iter().filter(|entry| is_pending(entry)) {
+            let told = put
+                .iter_mut()
+                .find(|(entry, _)| entry.key() == missed.key());
+            if let Some((_, outcome)) = told.filter(|_| missed.action != Action::Unverified) {
+                let words = conflict(missed);
+                *outcome = Outcome::Failed(format!(
+                    "the broker took it without a word, and it is not in force: {words}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// One batch of what AMQP creates.

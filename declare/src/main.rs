@@ -6,18 +6,25 @@ mod batch;
 mod carry;
 mod check;
 mod consent;
+mod crash;
+mod diff;
 mod evidence;
+mod export;
 mod flags;
+mod graph;
+mod migrate;
 mod object;
 mod outcome;
 mod place;
 mod plan;
 mod prune;
 mod report;
+mod route;
 mod saved;
 mod secrets;
 mod session;
 mod show;
+mod states;
 mod survey;
 mod verdict;
 
@@ -77,6 +84,24 @@ enum Command {
     Prune(prune::PruneArgs),
     /// Reads the file and names everything that is wrong with it. Needs no broker
     Check(check::CheckArgs),
+    /// Says which queues would get a message, and why not the others. Publishes nothing
+    Route(route::RouteArgs),
+    /// Draws exchanges, queues and what leads from one to the other
+    Graph(graph::GraphArgs),
+    /// Writes what the broker has as a topology file, repetition folded; applying it changes
+    /// nothing
+    Export(export::ExportArgs),
+    /// Writes RabbitMQ's definitions (JSON) as a topology file
+    Import(export::ImportArgs),
+    /// Compares two files, two brokers, or one with the other. Exit code 10 when they differ
+    Diff(diff::DiffArgs),
+    /// Writes the completions of a shell to stdout
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Writes the JSON Schema of topology files, for editors
+    Schema,
 }
 
 fn main() -> ExitCode {
@@ -90,5 +115,16 @@ async fn run(arguments: Arguments, stop: CancellationToken) -> Result<(), Fault>
         Command::Apply(args) => apply::apply(&file.load()?, &args, &stop).await,
         Command::Prune(args) => prune::prune(&file.load()?, &args, &stop).await,
         Command::Check(args) => check::check(file, &args),
+        Command::Route(args) => route::route(file, &args).await,
+        Command::Graph(args) => graph::graph(file, &args).await,
+        Command::Export(args) => export::export(&args).await,
+        Command::Import(args) => export::import(&args),
+        Command::Diff(args) => diff::compare(&args).await,
+        Command::Completions { shell } => {
+            let mut command = <Arguments as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "declare", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Schema => states::write(&topology::schema(), None, false),
     }
 }

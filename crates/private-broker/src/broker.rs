@@ -212,6 +212,22 @@ impl PrivateBroker {
             .map(|port| format!("amqps://guest:guest@localhost:{port}/%2f"))
     }
 
+    /// The management API over TLS, if both were asked for. It lets nobody in who does not show
+    /// a certificate: see [`client_certificate`](Self::client_certificate).
+    #[must_use]
+    pub fn tls_management_url(&self) -> Option<String> {
+        self.ports
+            .https
+            .map(|port| format!("https://guest:guest@localhost:{port}/"))
+    }
+
+    /// A client's certificate of the authority, and its key: PEM files.
+    #[must_use]
+    pub fn client_certificate(&self) -> (PathBuf, PathBuf) {
+        let file = |name: &str| self.folder.path().join(name);
+        (file("client.pem"), file("client.key"))
+    }
+
     /// The certificate authority to trust for [`tls_url`](Self::tls_url): a PEM file.
     #[must_use]
     pub fn tls_authority(&self) -> PathBuf {

@@ -1,12 +1,14 @@
-//! A certificate authority of one's own and a server certificate for the loopback interface.
+//! A certificate authority of one's own, a server certificate for the loopback interface, and a
+//! client's.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::Error;
 
-/// Makes an authority and a server certificate for `localhost` and 127.0.0.1: writes `ca.pem`,
-/// `server.pem` and `server.key` (and the authority's key) into `folder`.
+/// Makes an authority, a server certificate for `localhost` and 127.0.0.1, and a client's: writes
+/// `ca.pem`, `server.pem` and `server.key`, `client.pem` and `client.key` (and the authority's
+/// key) into `folder`.
 ///
 /// # Errors
 ///
@@ -22,6 +24,13 @@ pub fn write_certificates(folder: &Path) -> Result<(), Error> {
         &format!(
             "{NEW} -subj /CN=localhost -CA ca.pem -CAkey ca.key -keyout server.key -out server.pem \
              -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+             -addext basicConstraints=critical,CA:FALSE"
+        ),
+    )?;
+    openssl(
+        folder,
+        &format!(
+            "{NEW} -subj /CN=client -CA ca.pem -CAkey ca.key -keyout client.key -out client.pem \
              -addext basicConstraints=critical,CA:FALSE"
         ),
     )

@@ -16,6 +16,8 @@ pub(crate) struct Ports {
     pub(crate) epmd: u16,
     pub(crate) management: Option<u16>,
     pub(crate) amqps: Option<u16>,
+    /// The management API over TLS, for those who show a certificate.
+    pub(crate) https: Option<u16>,
 }
 
 impl Ports {
@@ -26,6 +28,9 @@ impl Ports {
             epmd: free_port()?,
             management: settings.management.then(free_port).transpose()?,
             amqps: settings.tls.then(free_port).transpose()?,
+            https: (settings.tls && settings.management)
+                .then(free_port)
+                .transpose()?,
         })
     }
 }
@@ -48,6 +53,18 @@ pub(crate) fn write(folder: &Path, inside: &Path, ports: &Ports, rabbit: &str) -
              ssl_options.certfile = {inside}/server.pem\n\
              ssl_options.keyfile = {inside}/server.key\n\
              ssl_options.verify = verify_none\n"
+        );
+    }
+    if let Some(port) = ports.https {
+        let inside = inside.display();
+        configuration += &format!(
+            "management.ssl.ip = 127.0.0.1\n\
+             management.ssl.port = {port}\n\
+             management.ssl.cacertfile = {inside}/ca.pem\n\
+             management.ssl.certfile = {inside}/server.pem\n\
+             management.ssl.keyfile = {inside}/server.key\n\
+             management.ssl.verify = verify_peer\n\
+             management.ssl.fail_if_no_peer_cert = true\n"
         );
     }
     let plugins = if ports.management.is_some() {

@@ -5,11 +5,14 @@
 //! not know: a plugin's, or a newer broker's.
 
 mod known;
+mod schema;
 
 use crate::document::RawEntry;
 use crate::evaluate::Scope;
 use crate::problem::{Problems, did_you_mean, quote};
 use crate::{Arguments, QueueKind, Scalar, Setting};
+
+pub(crate) use schema::{schema_of_exchange, schema_of_policy, schema_of_queue};
 
 use known::{Known, OF_EXCHANGES, OF_POLICIES, OF_QUEUES};
 

@@ -7,6 +7,8 @@ mod manage;
 mod queue;
 mod section;
 
+pub(crate) use section::APPLY_TO;
+
 use std::collections::BTreeMap;
 
 use crate::evaluate::{Scope, Turn, Variables};

@@ -16,6 +16,7 @@ mod document;
 mod evaluate;
 mod export;
 mod graph;
+mod import;
 mod interpolation;
 mod model;
 pub mod names;
@@ -28,6 +29,7 @@ mod raw;
 mod references;
 mod repeat;
 mod route;
+mod schema;
 mod scope;
 mod setting;
 mod source;
@@ -44,6 +46,7 @@ use std::collections::BTreeMap;
 pub use access::{Parameter, Permission, Policy, TopicPermission, User, Vhost};
 pub use export::{Exported, export};
 pub use graph::Graph;
+pub use import::import;
 pub use model::{
     Arguments, Binding, Checked, Destination, Exchange, ExchangeKind, Queue, QueueKind,
 };
@@ -54,6 +57,7 @@ pub use plan::{
 };
 pub use problem::{Problem, Problems};
 pub use route::{Alternate, Certainty, Judged, Message, Route, Routing, Visit};
+pub use schema::schema;
 pub use scope::Scope;
 pub use setting::{Secret, Setting, Settings, without_password};
 pub use source::Source;

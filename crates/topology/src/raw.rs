@@ -99,7 +99,7 @@ impl RawTopology {
 }
 
 impl RawExchange {
-    const KEYS: [&'static str; 8] = [
+    pub(crate) const KEYS: [&'static str; 8] = [
         "for",
         "type",
         "durable",
@@ -125,7 +125,7 @@ impl RawExchange {
 }
 
 impl RawQueue {
-    const KEYS: [&'static str; 7] = [
+    pub(crate) const KEYS: [&'static str; 7] = [
         "for",
         "type",
         "durable",

@@ -3,9 +3,12 @@
 mod any_text;
 mod compared;
 mod exported;
+mod graphed;
+mod imported;
 mod read;
 mod refused;
 mod routed;
+mod schema;
 mod sections;
 mod shipped;
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The types that `apply-to` can name.
-const APPLY_TO: [&str; 6] = [
+pub(crate) const APPLY_TO: [&str; 6] = [
     "all",
     "queues",
     "exchanges",

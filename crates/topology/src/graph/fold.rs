@@ -37,7 +37,7 @@ pub(super) fn fold(graph: Graph) -> Graph {
     }
     // Where each node goes: itself, or the first of its group.
     let mut first_of: Vec<usize> = (0..graph.nodes.len()).collect();
-    let mut counts = vec![1; graph.nodes.len()];
+    let mut shared: BTreeMap<usize, (String, usize)> = BTreeMap::new();
     for ((_, name, ..), places) in &groups {
         if places.len() < LEAST || !name.contains('*') {
             continue;
@@ -45,21 +45,26 @@ pub(super) fn fold(graph: Graph) -> Graph {
         for place in places {
             first_of[*place] = places[0];
         }
-        counts[places[0]] = places.len();
+        let names: Vec<&str> = places
+            .iter()
+            .map(|place| graph.nodes[*place].name.as_str())
+            .collect();
+        shared.insert(places[0], (common(&names), places.len()));
     }
-    joined(graph, &first_of, &counts)
+    joined(graph, &first_of, &shared)
 }
 
-fn joined(graph: Graph, first_of: &[usize], counts: &[usize]) -> Graph {
+/// The graph with each node in the place of the first of its group; `shared` has the name and
+/// the size of each group by its first.
+fn joined(graph: Graph, first_of: &[usize], shared: &BTreeMap<usize, (String, usize)>) -> Graph {
     let mut nodes: Vec<Node> = Vec::new();
     let mut new_place = BTreeMap::new();
     for (place, mut node) in graph.nodes.into_iter().enumerate() {
         if first_of[place] != place {
             continue;
         }
-        node.count = counts[place];
-        if node.count > 1 {
-            node.name = without_numbers(&node.name);
+        if let Some((name, count)) = shared.get(&place) {
+            (node.name, node.count) = (name.clone(), *count);
         }
         new_place.insert(place, nodes.len());
         nodes.push(node);
@@ -86,18 +91,43 @@ fn joined(graph: Graph, first_of: &[usize], counts: &[usize]) -> Graph {
     }
 }
 
-/// The name with a star for each number at a word's place.
+/// The name with a star for each number.
 fn without_numbers(name: &str) -> String {
-    let mut shape = String::new();
-    let mut in_number = false;
-    for letter in name.chars() {
-        let digit = letter.is_ascii_digit();
-        if !digit {
-            shape.push(letter);
-        } else if !in_number {
-            shape.push('*');
+    let stars = pieces(name).into_iter().map(|piece| {
+        if piece.starts_with(|first: char| first.is_ascii_digit()) {
+            "*"
+        } else {
+            piece
         }
-        in_number = digit;
-    }
-    shape
+    });
+    stars.collect()
+}
+
+/// What names that differ by numbers alone have in common, with a star where they differ.
+fn common(names: &[&str]) -> String {
+    let all: Vec<Vec<&str>> = names.iter().map(|name| pieces(name)).collect();
+    let Some(first) = all.first() else {
+        return String::new();
+    };
+    let piece = |(at, piece): (usize, &&'_ str)| {
+        let same = all.iter().all(|one| one.get(at) == Some(piece));
+        if same {
+            (*piece).to_owned()
+        } else {
+            "*".to_owned()
+        }
+    };
+    first.iter().enumerate().map(piece).collect()
+}
+
+/// The numbers of a name, and what stands between them.
+fn pieces(name: &str) -> Vec<&str> {
+    name.as_bytes()
+        .chunk_by(|one, next| one.is_ascii_digit() == next.is_ascii_digit())
+        .scan(0, |at, piece| {
+            let start = *at;
+            *at += piece.len();
+            name.get(start..*at)
+        })
+        .collect()
 }

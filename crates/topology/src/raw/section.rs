@@ -68,7 +68,7 @@ impl Section {
     }
 
     /// What stands for the names in the section's head.
-    fn names(self) -> &'static [&'static str] {
+    pub(crate) fn names(self) -> &'static [&'static str] {
         match self {
             Self::TopicPermission => &["USER", "EXCHANGE"],
             Self::Parameter => &["COMPONENT", "NAME"],
