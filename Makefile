@@ -1,7 +1,7 @@
 # make demo    the whole system on this machine, on a broker of its own
 # make test    everything that is checked: format, lints, docs, tests
 # make soak    faults under load, for long
-# make figures what a change of owner and an open book cost
+# make figures what a change of owner, an open book and a large topology cost
 # make build   the programs, into target/release
 
 .PHONY: build demo figures soak test
@@ -32,4 +32,5 @@ soak: build
 figures: build
 	tests/packages.sh test
 	target/release/figures
+	target/release/declares
 	cargo run --release --quiet -p book --example memory
