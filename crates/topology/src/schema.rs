@@ -43,7 +43,13 @@ pub fn schema() -> String {
 }
 
 fn table(properties: Map<String, Value>) -> Value {
-    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    let fields = [
+        ("type", json!("object")),
+        ("properties", Value::Object(properties)),
+        ("additionalProperties", json!(false)),
+    ];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    Value::Object(Map::from_iter(fields))
 }
 
 /// `[section."NAME"]`.
