@@ -2,7 +2,7 @@
 # make test    everything that is checked: format, lints, docs, tests
 # make soak    faults under load, for long
 # make bench   everything measured, into docs/benchmarks; QUICK=1 for a look of three minutes
-# make figures what a change of owner and an open book cost
+# make figures what a change of owner, an open book and a large topology cost
 # make build   the programs, into target/release
 
 .PHONY: bench build demo figures soak test
@@ -38,4 +38,5 @@ bench: build
 figures: build
 	tests/packages.sh test
 	target/release/figures
+	target/release/declares
 	cargo run --release --quiet -p book --example memory

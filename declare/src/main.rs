@@ -80,7 +80,7 @@ enum Command {
     ///   bound          the binding exists now; AMQP does not tell whether it did before
     #[command(verbatim_doc_comment)]
     Apply(apply::ApplyArgs),
-    /// Deletes what the file owns by its [manage] and does not describe. Keeps what is not empty
+    /// Deletes what the file owns by its `[manage]` and does not describe. Keeps what is not empty
     Prune(prune::PruneArgs),
     /// Reads the file and names everything that is wrong with it. Needs no broker
     Check(check::CheckArgs),

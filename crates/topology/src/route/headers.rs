@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn all_any_and_those_with_x() {
         let (one, two) = (("a", Setting::Int(1)), ("x-b", Setting::from("t")));
-        let headers = settings(&[one.clone()]);
+        let headers = settings(std::slice::from_ref(&one));
         let asks = |mode: &str| {
             let arguments = settings(&[("x-match", Setting::from(mode)), one.clone(), two.clone()]);
             matches(&arguments, &headers).0
