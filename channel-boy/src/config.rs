@@ -133,7 +133,10 @@ impl Checked {
     fn summary(&self) -> String {
         let name = &self.name;
         match &self.channel {
-            Some(channel) => format!("{name}: {} recipients", channel.recipients.len()),
+            Some(channel) => match channel.recipients.len() {
+                1 => format!("{name}: 1 recipient"),
+                count => format!("{name}: {count} recipients"),
+            },
             None => format!("{name}: checked without its secrets"),
         }
     }
@@ -200,7 +203,8 @@ fn check_name(problems: &mut Problems, at: usize, name: &str) {
 }
 
 fn check_channel(name: &str, mut section: Section<'_>) -> Option<Channel> {
-    let kind = section.choice("sink", &sink::KINDS.map(|kind| (kind.name, kind)));
+    let kinds: Vec<_> = sink::KINDS.iter().map(|kind| (kind.name, kind)).collect();
+    let kind = section.choice("sink", &kinds);
     let filter = Filter::read(&mut section);
     let concurrency = section.integer("concurrency", 1..=256);
     let policies = [("hold", OnInDoubt::Hold), ("resend", OnInDoubt::Resend)];

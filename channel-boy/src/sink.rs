@@ -11,6 +11,7 @@ mod http;
 mod icinga2;
 mod jwt;
 mod nagios;
+mod notification;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sms;
@@ -29,7 +30,7 @@ use uuid::Uuid;
 use crate::{config::Section, crash};
 
 /// Every sink there is.
-pub(crate) const KINDS: [Kind; 10] = [
+pub(crate) const KINDS: &[Kind] = &[
     amqp::KIND,
     apns::KIND,
     email::KIND,

@@ -27,11 +27,9 @@ use super::{
     Answer, Built, Kind, Letter, Sink, Threshold,
     http::{self, Http, Reply, Version},
     jwt::Key,
+    notification::Notification,
 };
-use crate::{
-    config::Section,
-    wording::{Style, Template, one_line},
-};
+use crate::{config::Section, wording::one_line};
 
 pub(crate) const KIND: Kind = Kind {
     name: "apns",
@@ -40,17 +38,6 @@ pub(crate) const KIND: Kind = Kind {
 
 const BASE_URL: &str = "https://api.push.apple.com";
 
-/// The built-in words; the digest's ids stay within Apple's 4096 bytes.
-pub(super) const TITLE: &str =
-    "{% if count > 1 %}{{ count }} alerts{% else %}Over-purchase: {{ client }}{% endif %}";
-pub(super) const BODY: &str = "\
-{% if count > 1 %}
-{% for a in alerts %}{{ a.alert_id }} {% endfor %}
-{%- else %}
-{{ summary }}
-{%- endif %}";
-pub(super) const LARGEST_DIGEST: usize = 50;
-
 struct Apns {
     http: Http,
     base: Url,
@@ -58,8 +45,7 @@ struct Apns {
     topic: String,
     /// Device tokens by the names that the ledger knows.
     devices: BTreeMap<String, String>,
-    title: Template,
-    body: Template,
+    words: Notification,
     /// For how long Apple keeps it for a device that is off.
     expires_after: Duration,
 }
@@ -87,8 +73,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             false => Err("must be a device token: 64 digits of base 16".to_owned()),
         }
     });
-    let title = section.template("title", Style::Plain, TITLE);
-    let body = section.template("body", Style::Plain, BODY);
+    let words = Notification::read(section);
     let expires_after = section.duration("expires_after");
     let http = Http::build(section, Version::Two)?;
     let devices = devices?;
@@ -100,8 +85,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             tokens: Tokens::new(key?, key_id?, team?),
             topic: topic?.to_owned(),
             devices,
-            title: title?,
-            body: body?,
+            words: words?,
             expires_after: expires_after.unwrap_or(Duration::from_secs(3600)),
         }),
     })
@@ -138,7 +122,7 @@ impl Sink for Apns {
     }
 
     fn largest_digest(&self) -> usize {
-        LARGEST_DIGEST
+        self.words.largest_digest()
     }
 }
 
@@ -149,8 +133,8 @@ impl Apns {
         let payload = json!({
             "aps": {
                 "alert": {
-                    "title": one_line(&self.title.render(&alerts), 100),
-                    "body": self.body.render(&alerts).chars().take(2000).collect::<String>(),
+                    "title": self.words.title(&alerts),
+                    "body": self.words.body(&alerts),
                 },
                 "sound": "default",
             },

@@ -11,7 +11,10 @@
 mod guarded;
 mod session;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use futures::future::BoxFuture;
 use lettre::{
@@ -69,6 +72,7 @@ struct Email {
     subject: Template,
     text: Template,
     html: Template,
+    largest_digest: OnceLock<usize>,
     /// The right-hand side of each Message-ID.
     id_domain: String,
 }
@@ -143,6 +147,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             subject: subject?,
             text: text?,
             html: html?,
+            largest_digest: OnceLock::new(),
         }),
     })
 }
@@ -245,7 +250,12 @@ impl Sink for Email {
     }
 
     fn largest_digest(&self) -> usize {
-        LARGEST_DIGEST
+        *self.largest_digest.get_or_init(|| {
+            let of = |template: &Template| {
+                Template::largest_digest(LARGEST_DIGEST, |alerts| template.render(alerts))
+            };
+            of(&self.text).min(of(&self.html))
+        })
     }
 }
 

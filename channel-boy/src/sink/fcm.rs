@@ -25,13 +25,10 @@ use serde_json::{Value, json};
 use self::account::{AccessTokens, Account};
 use super::{
     Answer, Built, Kind, Letter, Sink, Threshold,
-    apns::{BODY, LARGEST_DIGEST, TITLE},
     http::{self, Http, Reply, Version},
+    notification::Notification,
 };
-use crate::{
-    config::Section,
-    wording::{Style, Template, one_line},
-};
+use crate::{config::Section, wording::one_line};
 
 pub(crate) const KIND: Kind = Kind { name: "fcm", build };
 
@@ -44,8 +41,7 @@ struct Fcm {
     tokens: AccessTokens,
     /// Who gets it, by the names that the ledger knows.
     targets: BTreeMap<String, Target>,
-    title: Template,
-    body: Template,
+    words: Notification,
     expires_after: Duration,
 }
 
@@ -69,8 +65,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
         );
     }
     let targets = targets(section);
-    let title = section.template("title", Style::Plain, TITLE);
-    let body = section.template("body", Style::Plain, BODY);
+    let words = Notification::read(section);
     let expires_after = section.duration("expires_after");
     let http = Http::build(section, Version::Any)?;
     let (account, targets) = (account?, targets?);
@@ -86,8 +81,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             send,
             tokens: AccessTokens::new(account, token_url),
             targets,
-            title: title?,
-            body: body?,
+            words: words?,
             expires_after: expires_after.unwrap_or(Duration::from_secs(3600)),
         }),
     })
@@ -154,7 +148,7 @@ impl Sink for Fcm {
     }
 
     fn largest_digest(&self) -> usize {
-        LARGEST_DIGEST
+        self.words.largest_digest()
     }
 }
 
@@ -165,8 +159,8 @@ impl Fcm {
         let id = letter.id.to_string();
         let mut message = json!({
             "notification": {
-                "title": one_line(&self.title.render(&alerts), 100),
-                "body": self.body.render(&alerts).chars().take(2000).collect::<String>(),
+                "title": self.words.title(&alerts),
+                "body": self.words.body(&alerts),
             },
             "data": {"alert_id": id},
             "android": {

@@ -8,7 +8,7 @@
 //! | 404 (it knows no such host or service); any other 4xx but 408, of the one object too | refused |
 //! | 408; any other answer, none, nonsense, a connection lost after the first byte | unknown |
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use futures::future::BoxFuture;
 use reqwest::{
@@ -48,6 +48,7 @@ struct Icinga2 {
     service: Template,
     output: Template,
     state: u8,
+    largest_digest: OnceLock<usize>,
 }
 
 fn build(section: &mut Section<'_>) -> Option<Built> {
@@ -75,6 +76,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             service: service?,
             output: output?,
             state,
+            largest_digest: OnceLock::new(),
         }),
         recipients: vec![RECIPIENT.to_owned()],
     })
@@ -98,8 +100,13 @@ impl Sink for Icinga2 {
         self.http.longest()
     }
 
+    /// Alerts that go to a service each have no message in common.
     fn largest_digest(&self) -> usize {
-        LARGEST_DIGEST
+        let count = || match self.host.is_fixed() && self.service.is_fixed() {
+            true => Template::largest_digest(LARGEST_DIGEST, |alerts| self.output.render(alerts)),
+            false => 1,
+        };
+        *self.largest_digest.get_or_init(count)
     }
 }
 

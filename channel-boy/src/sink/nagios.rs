@@ -20,7 +20,7 @@ mod command_file;
 mod nrdp;
 mod nsca;
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use futures::future::BoxFuture;
 
@@ -78,6 +78,7 @@ struct Nagios {
     service: Template,
     output: Template,
     state: u8,
+    largest_digest: OnceLock<usize>,
 }
 
 fn build(section: &mut Section<'_>) -> Option<Built> {
@@ -107,6 +108,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             service: service?,
             output: output?,
             state,
+            largest_digest: OnceLock::new(),
         }),
         recipients: vec![RECIPIENT.to_owned()],
     })
@@ -143,8 +145,13 @@ impl Sink for Nagios {
         }
     }
 
+    /// Alerts that go to a service each have no message in common.
     fn largest_digest(&self) -> usize {
-        LARGEST_DIGEST
+        let count = || match self.host.is_fixed() && self.service.is_fixed() {
+            true => Template::largest_digest(LARGEST_DIGEST, |alerts| self.output.render(alerts)),
+            false => 1,
+        };
+        *self.largest_digest.get_or_init(count)
     }
 }
 

@@ -13,10 +13,11 @@
 mod lookup;
 mod message;
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use futures::future::BoxFuture;
 use reqwest::{RequestBuilder, Url};
+use trade::Alert;
 
 use self::message::Sender;
 use super::{
@@ -56,6 +57,7 @@ struct Sms {
     /// Segments that one alert may take.
     segments: usize,
     validity: Option<Duration>,
+    largest_digest: OnceLock<usize>,
 }
 
 fn build(section: &mut Section<'_>) -> Option<Built> {
@@ -97,6 +99,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             text: text?,
             segments: limit,
             validity,
+            largest_digest: OnceLock::new(),
         }),
         recipients: recipients?,
     })
@@ -129,7 +132,8 @@ impl Sink for Sms {
     }
 
     fn largest_digest(&self) -> usize {
-        LARGEST_DIGEST
+        let count = || Template::largest_digest(LARGEST_DIGEST, |alerts| self.text(alerts));
+        *self.largest_digest.get_or_init(count)
     }
 
     /// Only when the text names the alert: the same words for two alerts would prove nothing.
@@ -152,7 +156,7 @@ impl Sms {
         let mut form = vec![
             ("To", letter.recipient.to_owned()),
             self.sender.field(),
-            ("Body", self.text(letter)),
+            ("Body", self.text(&letter.named())),
         ];
         if let Some(validity) = self.validity {
             form.push(("ValidityPeriod", validity.as_secs().to_string()));
@@ -165,14 +169,13 @@ impl Sms {
     }
 
     /// The same at every attempt. A digest takes the segments that its ids need.
-    fn text(&self, letter: &Letter<'_>) -> String {
-        let limit = if letter.more.is_empty() {
-            self.segments
-        } else {
-            usize::MAX
+    fn text(&self, alerts: &[&Alert]) -> String {
+        let limit = match alerts {
+            [_] => self.segments,
+            _ => usize::MAX,
         };
         let fits = |text: &str| segments(text) <= limit && text.chars().count() <= LONGEST_TEXT;
-        let text = self.text.render_fitting(&letter.named(), fits);
+        let text = self.text.render_fitting(alerts, fits);
         text.chars().take(LONGEST_TEXT).collect()
     }
 }

@@ -45,6 +45,7 @@ struct Webhook {
     url: Url,
     token: Option<Secret>,
     signing_key: Option<hmac::Key>,
+    idempotent: bool,
 }
 
 fn build(section: &mut Section<'_>) -> Option<Built> {
@@ -52,6 +53,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     let token = section.secret("token");
     let signs = section.has_secret("signing_key");
     let signing_key = section.secret_text("signing_key", signing_key);
+    let idempotent = section.flag("idempotent").unwrap_or(false);
     let http = Http::build(section, Version::Any)?;
     if signs && signing_key.is_none() {
         return None;
@@ -62,6 +64,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             url: url?,
             token,
             signing_key,
+            idempotent,
         }),
         recipients: vec![RECIPIENT.to_owned()],
     })
@@ -121,6 +124,10 @@ impl Sink for Webhook {
 
     fn longest_attempt(&self) -> Duration {
         self.http.longest()
+    }
+
+    fn idempotent(&self) -> bool {
+        self.idempotent
     }
 
     fn largest_digest(&self) -> usize {

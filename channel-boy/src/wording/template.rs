@@ -92,6 +92,41 @@ impl Template {
         text
     }
 
+    /// How many alerts, up to `most`, one message can name, every one by its whole id, with the
+    /// words that `render` makes of them; 1 for words that do not.
+    pub(crate) fn largest_digest(most: usize, render: impl Fn(&[&Alert]) -> String) -> usize {
+        let names_all = |count: &usize| {
+            let alerts: Vec<Alert> = (0..*count)
+                .filter_map(|n| Some(sample(n.try_into().ok()?)))
+                .collect();
+            let text = render(&alerts.iter().collect::<Vec<_>>());
+            alerts
+                .iter()
+                .all(|alert| text.contains(&alert.alert_id.to_string()))
+        };
+        let halves = std::iter::successors(Some(most), |count| Some(count / 2));
+        halves
+            .take_while(|count| *count > 1)
+            .find(names_all)
+            .unwrap_or(1)
+    }
+
+    /// Whether it says the same of every alert.
+    pub(crate) fn is_fixed(&self) -> bool {
+        let (one, mut other) = (sample(1), sample(2));
+        for field in [
+            &mut other.client,
+            &mut other.stock,
+            &mut other.kind,
+            &mut other.tipped_by,
+        ] {
+            "other".clone_into(field);
+        }
+        (other.requested, other.purchased, other.excess) = (7, 9, 2);
+        (other.opened_time_us, other.raised_time_us) = (None, None);
+        self.render(&[&one]) == self.render(&[&other])
+    }
+
     /// Whether two alerts that differ only in their id are told apart by the words.
     pub(crate) fn names_the_alert(&self) -> bool {
         let (one, mut other) = (sample(1), sample(1));

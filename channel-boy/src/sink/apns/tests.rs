@@ -1,7 +1,7 @@
 //! Each line of the table, and what goes over the wire.
 
 use super::*;
-use crate::sink::{jwt::tests::p8, samples};
+use crate::sink::{jwt::tests::p8, notification::tests::built_in, samples};
 
 const DEVICE: &str = "00fc13adff785122b4ad28809a3420982341241421348097878e577c991de8f0";
 
@@ -24,8 +24,7 @@ fn apns() -> Apns {
         tokens: Tokens::new(Key::es256(&p8()).unwrap(), "KEY", "TEAM"),
         topic: "com.example.alerts".to_owned(),
         devices: BTreeMap::new(),
-        title: Template::new(Style::Plain, None, TITLE).unwrap(),
-        body: Template::new(Style::Plain, None, BODY).unwrap(),
+        words: built_in(),
         expires_after: Duration::from_secs(3600),
     }
 }
@@ -108,18 +107,4 @@ async fn a_request_over_http2_is_judged_by_its_stream() {
     let closed = built(samples::closed_port().await);
     let answer = samples::send(&closed, &samples::alert("1")).await;
     assert_eq!(answer.word(), "not taken", "{answer:?}");
-}
-
-#[test]
-fn a_digest_fits_into_what_apple_takes() {
-    let alerts: Vec<_> = (0..LARGEST_DIGEST)
-        .map(|i| samples::alert(&i.to_string()))
-        .collect();
-    let body = apns().body.render(&alerts.iter().collect::<Vec<_>>());
-    assert!(body.len() <= 2000, "{}", body.len());
-    assert!(
-        alerts
-            .iter()
-            .all(|alert| body.contains(&alert.alert_id.to_string()))
-    );
 }

@@ -118,3 +118,16 @@ async fn a_name_that_nsca_cannot_carry_is_refused() {
     let answer = samples::send(&nsca(closed_port().await), &alert).await;
     assert_eq!(answer.word(), "refused", "{answer:?}");
 }
+
+#[test]
+fn alerts_for_a_service_each_are_not_collected() {
+    let keys = |service: &str| {
+        format!(
+            "sink = 'nagios'\nway = 'command_file'\ncommand_file = '/x'\nhost = 'desk'\n\
+             service = '{service}'"
+        )
+    };
+    let largest = |service: &str| samples::built(&keys(service)).sink.largest_digest();
+    assert_eq!(largest("over-purchase"), LARGEST_DIGEST);
+    assert_eq!(largest("over-purchase {{ client }}"), 1);
+}

@@ -16,7 +16,7 @@ const PAGES: usize = 10;
 /// Lists what went to the recipient on the day of the first attempt and after, and looks for the
 /// very text.
 pub(super) async fn ask(sms: &Sms, letter: &Letter<'_>) -> Proof {
-    let wanted = sms.text(letter);
+    let wanted = sms.text(&letter.named());
     let mut next = Some(first(sms, letter));
     for _ in 0..PAGES {
         let Some(url) = next else {

@@ -172,6 +172,8 @@ fn a_digest_names_every_alert() {
     let alerts: Vec<_> = (0..LARGEST_DIGEST)
         .map(|i| samples::alert(&i.to_string()))
         .collect();
+    assert_eq!(sms("").largest_digest(), LARGEST_DIGEST);
+    assert_eq!(sms("text = '{{ short_id }}'").largest_digest(), 1);
     let text = Template::new(Style::Sms, None, TEXT).unwrap();
     let text = text.render(&alerts.iter().collect::<Vec<_>>());
     assert!(text.len() <= LONGEST_TEXT, "{}", text.len());
