@@ -14,3 +14,4 @@ mod real;
 mod route;
 mod sinks;
 mod storm;
+mod twilio;
