@@ -43,8 +43,7 @@ fn cells() -> Vec<Cell> {
     for route in Route::ALL {
         for &policy in route.policies() {
             let points = Point::ALL.into_iter();
-            let points =
-                points.filter(|point| *point != Point::Taken || Route::FALLIBLE.contains(&route));
+            let points = points.filter(|point| *point != Point::Taken || route.replies());
             cells.extend(points.map(|point| Cell {
                 route,
                 policy,

@@ -62,6 +62,11 @@ impl Route {
         Self::Webhook,
     ];
 
+    /// Whether the other end says that it took a message, and here can be made to hold that back.
+    pub(crate) fn replies(self) -> bool {
+        self == Self::Nsca || Self::FALLIBLE.contains(&self)
+    }
+
     /// As in the tables, and in a channel's name.
     pub(crate) fn name(self) -> &'static str {
         match self {
