@@ -133,7 +133,10 @@ impl Checked {
     fn summary(&self) -> String {
         let name = &self.name;
         match &self.channel {
-            Some(channel) => format!("{name}: {} recipients", channel.recipients.len()),
+            Some(channel) => match channel.recipients.len() {
+                1 => format!("{name}: 1 recipient"),
+                count => format!("{name}: {count} recipients"),
+            },
             None => format!("{name}: checked without its secrets"),
         }
     }

@@ -50,6 +50,13 @@ impl CountingSink {
             folder,
             ports: [free_port()?, free_port()?, free_port()?, free_port()?],
         };
+        let account = serde_json::json!({
+            "type": "service_account", "project_id": "counting",
+            "client_email": "aldebaran@counting.example.com",
+            "private_key": fs::read_to_string(sink.file("fcm.key"))?,
+            "token_uri": format!("{}/token", sink.https()),
+        });
+        fs::write(sink.file("fcm.json"), account.to_string())?;
         sink.start_again()?;
         Ok(sink)
     }
@@ -174,7 +181,8 @@ impl CountingSink {
         self.ports[3]
     }
 
-    /// A file of its folder: `ca.pem`, `command-file` (the pipe), `apns.key`, `fcm.key`.
+    /// A file of its folder: `ca.pem`, `command-file` (the pipe), `apns.key`, and `fcm.json` (a
+    /// service account).
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

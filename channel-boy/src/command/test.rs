@@ -106,3 +106,41 @@ async fn send(
         () = stop.cancelled() => threshold.cut_off("stopped before the answer"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(recipients: &[&str]) -> Test {
+        Test {
+            channel: "file".to_owned(),
+            recipients: recipients.iter().map(|r| (*r).to_owned()).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_test_alert_takes_the_sink_s_way_and_is_marked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, file) = (folder.path().join("c.toml"), folder.path().join("out"));
+        let text = format!(
+            "[channel.file]\nsink = 'file'\npath = '{}'\n",
+            file.display()
+        );
+        std::fs::write(&config, &text).unwrap();
+        let stop = CancellationToken::new();
+        assert!(test(&["file"]).run(&config, &stop).await.is_ok());
+        let sent = Alert::from_json(&std::fs::read(&file).unwrap()).unwrap();
+        for field in [&sent.client, &sent.stock, &sent.order_id, &sent.tipped_by] {
+            assert!(field.starts_with("TEST"), "{sent:?}");
+        }
+        let fault = test(&["bob"]).run(&config, &stop).await;
+        assert!(matches!(fault, Err(Fault::Usage(_))), "{fault:?}");
+
+        std::fs::write(&config, text.replace("/out", "/no/out")).unwrap();
+        let fault = test(&[]).run(&config, &stop).await;
+        assert!(
+            matches!(fault, Err(Fault::Exit { code: 1, .. })),
+            "{fault:?}"
+        );
+    }
+}

@@ -4,14 +4,15 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result, ensure};
 use private_broker::Release;
-use tests::{Amqp, CountingSink, Outcome, Stage, on_a_stage, until};
+use tests::{Amqp, Outcome, Stage, on_a_stage, until};
 
 use crate::at_once::play_all;
 use crate::cell::Seen;
 use crate::channel::Channel;
 use crate::document;
 use crate::point::Ending;
-use crate::route::Route;
+use crate::route::{Place, Route};
+use crate::sinks::Sinks;
 
 /// What goes wrong, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,11 +85,11 @@ impl Fault {
 fn whatever_a_sink_does_it_gets_no_alert_twice_and_the_ledger_knows_what_it_knows() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         stage.declare(&[])?;
-        let sink = CountingSink::start()?;
+        let sinks = Sinks::start(stage)?;
         let all = Fault::ALL.into_iter();
         let plays: Vec<_> = all.flat_map(|f| Route::FALLIBLE.map(|r| (f, r))).collect();
         let played = play_all(stage, &plays, |(fault, route), amqp| {
-            play(fault, route, stage, &sink, amqp)
+            play(fault, route, stage, &sinks, amqp)
         })?;
         let table = table(&played);
         println!("{table}");
@@ -103,29 +104,25 @@ fn whatever_a_sink_does_it_gets_no_alert_twice_and_the_ledger_knows_what_it_know
     })
 }
 
-fn play(
-    fault: Fault,
-    route: Route,
-    stage: &Stage,
-    sink: &CountingSink,
-    amqp: &Amqp,
-) -> Result<Seen> {
+fn play(fault: Fault, route: Route, stage: &Stage, sinks: &Sinks, amqp: &Amqp) -> Result<Seen> {
     let order = format!("{}-{}", route.name(), fault.name().replace(':', "-"));
-    let keys = format!(
-        "{}{}",
-        route.keys_marked(sink, &order),
-        route.patience("3s")
-    );
+    let place = Place {
+        sinks,
+        folder: &Channel::folder_of(stage, &order),
+        mark: &order,
+    };
+    let keys = route.keys(place) + &route.patience("3s");
     let channel = Channel::open(stage, &order, &keys)?;
     let deliver = || -> Result<Seen> {
-        sink.fault(fault.name(), 1, &order)?;
+        sinks.counting.fault(fault.name(), 1, &order)?;
         let channel_boy = channel.channel_boy("channel-boy")?.start()?;
         channel.raise(amqp, &order)?;
         channel.until_word(&order, fault.ending(route).word)?;
         channel_boy.terminate()?.successful()?;
         Ok(Seen {
-            accepted: sink.accepted(&order)?,
+            accepted: sinks.counting.accepted(&order)?,
             word: channel.word(&order)?.unwrap_or_default(),
+            order: order.clone(),
         })
     };
     deliver().with_context(|| channel.report())
@@ -153,13 +150,13 @@ fn table(played: &[((Fault, Route), Seen)]) -> String {
 fn a_sink_that_is_away_is_tried_again_until_it_is_there() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         stage.declare(&[])?;
-        let mut sink = CountingSink::start()?;
-        sink.kill()?;
+        let mut sinks = Sinks::start(stage)?;
+        sinks.counting.kill()?;
         let mut channels = Vec::new();
         let amqp = stage.amqp()?;
         for route in Route::FALLIBLE {
             let name = format!("{}-away", route.name());
-            let channel = Channel::open(stage, &name, &route.keys(&sink))?;
+            let channel = Channel::by(stage, &name, route, &sinks, "")?;
             let channel_boy = channel.channel_boy("channel-boy")?.start()?;
             channel.raise(&amqp, &name)?;
             channels.push((name, channel, channel_boy));
@@ -170,12 +167,12 @@ fn a_sink_that_is_away_is_tried_again_until_it_is_there() -> Outcome {
             })
             .with_context(|| channel.report())?;
         }
-        sink.start_again()?;
+        sinks.counting.start_again()?;
         for (name, channel, channel_boy) in channels {
             let delivered = channel.until_word(&name, "delivered");
             delivered.with_context(|| channel.report())?;
             channel_boy.terminate()?.successful()?;
-            ensure!(sink.accepted(&name)? == 1, "{name}");
+            ensure!(sinks.counting.accepted(&name)? == 1, "{name}");
         }
         Ok(())
     })
@@ -185,8 +182,9 @@ fn a_sink_that_is_away_is_tried_again_until_it_is_there() -> Outcome {
 fn retry_after_is_waited_for() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         stage.declare(&[])?;
-        let sink = CountingSink::start()?;
-        let channel = Channel::open(stage, "busy", &Route::Webhook.keys(&sink))?;
+        let sinks = Sinks::start(stage)?;
+        let channel = Channel::by(stage, "busy", Route::Webhook, &sinks, "")?;
+        let sink = &sinks.counting;
         sink.fault("busy", 3, "order")?;
         let _channel_boy = channel.channel_boy("channel-boy")?.start()?;
         let begun = std::time::Instant::now();

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use tests::{Amqp, CountingSink, PATIENCE, Stage, until, within};
+use anyhow::{Context, Result, bail, ensure};
+use tests::{Amqp, PATIENCE, Stage, until, within};
 
 use crate::channel::Channel;
 use crate::point::{Ending, Point, Policy};
 use crate::route::Route;
+use crate::sinks::Sinks;
 
 /// Which one.
 #[derive(Debug, Clone, Copy)]
@@ -17,9 +18,15 @@ pub(crate) struct Cell {
     pub(crate) point: Point,
 }
 
+/// A worker may be quicker than the acknowledgement of the message: then what was killed was past
+/// its point, and another alert is tried.
+const TRIES: u32 = 10;
+
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
+    /// The order whose alert was on its way when the channel-boy was killed.
+    pub(crate) order: String,
     pub(crate) accepted: usize,
     pub(crate) word: String,
 }
@@ -47,25 +54,20 @@ impl Cell {
         format!("{route}-{policy}-{}", self.point.name())
     }
 
-    /// The order whose alert is on its way when the channel-boy is killed.
-    fn order(self) -> String {
-        format!("first {}", self.name())
-    }
-
-    /// What the sink has accepted by now.
-    pub(crate) fn accepted(self, stage: &Stage, sink: &CountingSink) -> Result<usize> {
+    /// What the sink has accepted by now of the alert of an order.
+    pub(crate) fn accepted(self, order: &str, stage: &Stage, sinks: &Sinks) -> Result<usize> {
         let folder = Channel::folder_of(stage, &self.name());
-        self.route.accepted(&self.order(), sink, &folder)
+        self.route.accepted(order, sinks, &folder)
     }
 
     /// Plays it; gives what the ledger and the sink say of the alert in the end.
-    pub(crate) fn play(self, stage: &Stage, sink: &CountingSink, amqp: &Amqp) -> Result<Seen> {
+    pub(crate) fn play(self, stage: &Stage, sinks: &Sinks, amqp: &Amqp) -> Result<Seen> {
         let policy = self.policy.name();
-        let keys = format!("on_in_doubt = '{policy}'\n{}", self.route.keys(sink));
-        let channel = Channel::open(stage, &self.name(), &keys)?;
+        let keys = format!("on_in_doubt = '{policy}'\n");
+        let channel = Channel::by(stage, &self.name(), self.route, sinks, &keys)?;
         let scene = Scene {
             cell: self,
-            sink,
+            sinks,
             channel: &channel,
         };
         scene.play(amqp).with_context(|| channel.report())
@@ -74,15 +76,14 @@ impl Cell {
 
 struct Scene<'a> {
     cell: Cell,
-    sink: &'a CountingSink,
+    sinks: &'a Sinks,
     channel: &'a Channel<'a>,
 }
 
 impl Scene<'_> {
     fn play(&self, amqp: &Amqp) -> Result<Seen> {
-        let (first, second) = (self.cell.order(), format!("second {}", self.cell.name()));
-        self.channel.raise(amqp, &first)?;
-        self.until_killed()?;
+        let first = self.until_killed_at_the_point(amqp)?;
+        let second = format!("second-{}", self.cell.name());
 
         let channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
         // The broker may have given it already; here it comes once more in any case.
@@ -107,18 +108,32 @@ impl Scene<'_> {
         Ok(Seen {
             accepted: self.accepted(&first)?,
             word: self.channel.word(&first)?.unwrap_or_default(),
+            order: first,
         })
     }
 
-    /// The first life of the channel-boy.
-    fn until_killed(&self) -> Result<()> {
-        let order = self.cell.order();
+    /// The first life of the channel-boy, or more of them, until one ends with the ledger in the
+    /// state that belongs to the point. Gives the order.
+    fn until_killed_at_the_point(&self, amqp: &Amqp) -> Result<String> {
+        for number in 0..TRIES {
+            let order = format!("first-{}-{number}", self.cell.name());
+            self.channel.raise(amqp, &order)?;
+            self.until_killed(&order)?;
+            let word = self.channel.word(&order)?;
+            if self.cell.point.leaves(word.as_deref()) {
+                return Ok(order);
+            }
+        }
+        bail!("it was never killed at the point itself")
+    }
+
+    fn until_killed(&self, order: &str) -> Result<()> {
         let doomed = self.channel.channel_boy("channel-boy-crash-points")?;
         if self.cell.point == Point::Taken {
-            self.sink.fault("accept-hang", 1, &order)?;
+            self.sinks.counting.fault("accept-hang", 1, order)?;
             let mut doomed = doomed.start()?;
             until("the sink has accepted it", || {
-                (self.accepted(&order).ok()? == 1).then_some(())
+                (self.accepted(order).ok()? == 1).then_some(())
             })?;
             return doomed.kill();
         }
@@ -131,6 +146,6 @@ impl Scene<'_> {
 
     fn accepted(&self, order: &str) -> Result<usize> {
         let route = self.cell.route;
-        route.accepted(order, self.sink, self.channel.folder())
+        route.accepted(order, self.sinks, self.channel.folder())
     }
 }

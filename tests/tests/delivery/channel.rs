@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use tests::{Amqp, Stage, Start, binary, repository, until};
+use tests::{Amqp, NSCA_PASSWORD, Stage, Start, binary, repository, until};
 use topology::names::alert_queue;
 
 use crate::alerts::alert_of;
 use crate::ledger::LedgerFile;
+use crate::route::{Place, Route};
+use crate::sinks::{SECRET, Sinks};
 
 /// One of many on a stage.
 pub(crate) struct Channel<'a> {
@@ -19,6 +21,22 @@ pub(crate) struct Channel<'a> {
 }
 
 impl<'a> Channel<'a> {
+    /// A channel by this route, with further keys.
+    pub(crate) fn by(
+        stage: &'a Stage,
+        name: &str,
+        route: Route,
+        sinks: &Sinks,
+        keys: &str,
+    ) -> Result<Self> {
+        let place = Place {
+            sinks,
+            folder: &Self::folder_of(stage, name),
+            mark: "",
+        };
+        Self::open(stage, name, &format!("{keys}{}", route.keys(place)))
+    }
+
     /// Makes its queue, and its configuration of these keys. Retries come quickly, if `keys` does
     /// not say otherwise.
     pub(crate) fn open(stage: &'a Stage, name: &str, keys: &str) -> Result<Self> {
@@ -53,6 +71,9 @@ impl<'a> Channel<'a> {
         Ok(Start::new(program, binary(program)?, &self.folder)
             .env("ALDEBARAN_AMQP_URL", self.stage.vhost().guest_url())
             .env("ALDEBARAN_TOPOLOGY", repository("topology.toml"))
+            .env("BUS_URL", self.stage.vhost().guest_url())
+            .env("SINK_SECRET", SECRET)
+            .env("NSCA_SECRET", NSCA_PASSWORD)
             .args(["-v", "--channel", &self.name])
             .arg("--config")
             .arg(self.folder.join("channels.toml"))

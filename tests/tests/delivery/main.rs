@@ -10,5 +10,8 @@ mod ledger;
 mod matrix;
 mod paused;
 mod point;
+mod real;
 mod route;
+mod sinks;
 mod storm;
+mod twilio;

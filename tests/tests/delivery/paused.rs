@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use private_broker::Release;
-use tests::{Amqp, CountingSink, Outcome, Program, Stage, on_a_stage, until};
+use tests::{Amqp, Outcome, Program, Stage, on_a_stage, until};
 
 use crate::at_once::play_all;
 use crate::channel::Channel;
 use crate::route::Route;
+use crate::sinks::Sinks;
 
 /// Where it is stopped, and for how long: longer than the lease that it has there, which is 30 s
 /// for a claim, and 60 s more than its longest attempt for what is being sent.
@@ -26,9 +27,9 @@ const PAUSES: [(&str, u64); 4] = [
 fn what_was_paused_past_its_lease_is_sent_once_at_most_and_the_ledger_agrees() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         stage.declare(&[])?;
-        let sink = CountingSink::start()?;
+        let sinks = Sinks::start(stage)?;
         let played = play_all(stage, &PAUSES, |(point, pause_s), amqp| {
-            play(point, Duration::from_secs(pause_s), stage, &sink, amqp)
+            play(point, Duration::from_secs(pause_s), stage, &sinks, amqp)
         })?;
         for ((point, _), (accepted, word)) in played {
             let agrees = match (point, word.as_str()) {
@@ -53,12 +54,13 @@ fn play(
     point: &str,
     pause: Duration,
     stage: &Stage,
-    sink: &CountingSink,
+    sinks: &Sinks,
     amqp: &Amqp,
 ) -> Result<(usize, String)> {
-    let (name, order) = (format!("paused-{point}"), format!("paused {point}"));
-    let keys = Route::Webhook.keys(sink) + &Route::Webhook.patience("1s");
-    let channel = Channel::open(stage, &name, &keys)?;
+    let (name, order) = (format!("paused-{point}"), format!("paused-at-{point}"));
+    let keys = Route::Webhook.patience("1s");
+    let sink = &sinks.counting;
+    let channel = Channel::by(stage, &name, Route::Webhook, sinks, &keys)?;
     let play = || -> Result<_> {
         let channel_boy = channel.channel_boy("channel-boy-crash-points")?;
         let channel_boy = channel_boy.env("ALDEBARAN_STOP_AT", point).start()?;
@@ -67,7 +69,7 @@ fn play(
         // No condition to wait for: the passing of time is what is tested.
         thread::sleep(pause);
         channel_boy.resume()?;
-        let after = format!("after {point}");
+        let after = format!("after-{point}");
         channel.raise(amqp, &order)?;
         channel.raise(amqp, &after)?;
         channel.until_word(&after, "delivered")?;

@@ -61,6 +61,19 @@ impl Point {
         }
     }
 
+    /// Whether this is what the ledger says when the process was killed here.
+    pub(crate) fn leaves(self, word: Option<&str>) -> bool {
+        match self {
+            Self::Received => word.is_none(),
+            Self::Inserted | Self::Acknowledged => matches!(word, Some("pending" | "claimed")),
+            Self::Claimed => word == Some("claimed"),
+            Self::Sending | Self::Threshold | Self::Taken | Self::Answered => {
+                word == Some("sending")
+            }
+            Self::Recorded => word == Some("delivered"),
+        }
+    }
+
     /// What must come of an alert whose channel-boy was killed here and started again.
     pub(crate) fn ending(self, policy: Policy) -> Ending {
         let ending = |accepted, word| Ending { accepted, word };

@@ -6,10 +6,11 @@ use anyhow::{Context, Result, ensure};
 use private_broker::Release;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tests::{Amqp, CountingSink, Outcome, on_a_stage, on_a_stage_with_its_broker, until, within};
+use tests::{Amqp, Outcome, on_a_stage, on_a_stage_with_its_broker, until, within};
 
 use crate::channel::Channel;
 use crate::route::Route;
+use crate::sinks::Sinks;
 
 const ALERTS: usize = 300;
 
@@ -17,9 +18,10 @@ const ALERTS: usize = 300;
 fn a_channel_boy_that_is_killed_again_and_again_delivers_no_alert_twice() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         stage.declare(&[])?;
-        let sink = CountingSink::start()?;
-        let keys = format!("concurrency = 16\n{}", Route::Webhook.keys(&sink));
-        let channel = Channel::open(stage, "storm", &keys)?;
+        let sinks = Sinks::start(stage)?;
+        let sink = &sinks.counting;
+        let keys = "concurrency = 16\n";
+        let channel = Channel::by(stage, "storm", Route::Webhook, &sinks, keys)?;
         let amqp = stage.amqp()?;
         raise_all(&channel, &amqp)?;
         let seed = u64::from(SystemTime::now().duration_since(UNIX_EPOCH)?.subsec_nanos());
@@ -71,8 +73,9 @@ fn a_channel_boy_that_is_killed_again_and_again_delivers_no_alert_twice() -> Out
 fn a_broker_that_is_killed_costs_no_alert_and_doubles_none() -> Outcome {
     on_a_stage_with_its_broker(Release::Installed, |stage, broker| {
         stage.declare(&[])?;
-        let sink = CountingSink::start()?;
-        let channel = Channel::open(stage, "storm", &Route::Webhook.keys(&sink))?;
+        let sinks = Sinks::start(stage)?;
+        let sink = &sinks.counting;
+        let channel = Channel::by(stage, "storm", Route::Webhook, &sinks, "")?;
         let mut channel_boy = channel.channel_boy("channel-boy")?.start()?;
         channel_boy.says("consuming")?;
         for part in 1..=2 {

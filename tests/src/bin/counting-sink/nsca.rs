@@ -1,5 +1,6 @@
-//! The server's side of NSCA, protocol version 3, method 1 (XOR): it never answers.
+//! The server's side of NSCA, protocol version 3, method 1 (XOR): it answers by closing.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::Desk;
+use crate::faults::Fault;
 
 const PACKET: usize = 4304;
 /// Any bytes would do: they hide nothing.
@@ -46,7 +48,11 @@ async fn session(mut stream: TcpStream, password: &[u8], desk: &Desk) -> Result<
         uncover(&mut packet, password);
     }
     let check = read(&packet, now)?;
-    desk.log.accept("nsca", "nsca", &check)
+    desk.log.accept("nsca", "nsca", &check)?;
+    match desk.faults.after_body("nsca", &check) {
+        Some(Fault::AcceptHang) => pending().await,
+        _ => Ok(()),
+    }
 }
 
 fn uncover(packet: &mut [u8], key: &[u8]) {

@@ -49,15 +49,15 @@ impl Providers {
         let judged = if path.ends_with("/Messages.json") {
             let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
             twilio::judge(parts, body, &texts)
-        } else if path.starts_with("/3/device/") {
+        } else if path.contains("/3/device/") {
             self.push.apns(parts, body)
         } else if path == "/token" {
             self.push.grant(parts, body)
         } else if path.ends_with("/messages:send") {
             self.push.fcm(parts, body)
-        } else if path.starts_with("/nrdp") {
+        } else if path.ends_with("/nrdp/") {
             nrdp(body)
-        } else if path == "/v1/actions/process-check-result" {
+        } else if path.ends_with("/v1/actions/process-check-result") {
             icinga2(parts, body)
         } else {
             webhook(parts)
