@@ -8,7 +8,8 @@ set -eu
 packages='python3 python3-aiosmtpd'
 # An existing broker needs no broker of ours.
 [ "$1" = demo ] && [ -n "${ALDEBARAN_AMQP_URL:-}" ] || packages="$packages rabbitmq-server"
-[ "$1" = demo ] || packages="$packages amqp-tools python3-pika debootstrap openssl ca-certificates"
+[ "$1" = demo ] || packages="$packages amqp-tools python3-pika debootstrap openssl ca-certificates
+    postgresql-15"
 command -v cc >/dev/null || packages="$packages gcc libc6-dev"
 
 missing=
@@ -47,7 +48,9 @@ export DEBIAN_FRONTEND=noninteractive
     apt-get install --yes --no-install-recommends $missing
 } </dev/null >&2
 
-# We only want the program: the next boot shall not start a service that nobody asked for.
-case $missing in
-*rabbitmq-server*) update-rc.d rabbitmq-server disable >&2 ;;
-esac
+# We only want the programs: the next boot shall not start a service that nobody asked for.
+for service in rabbitmq-server postgresql; do
+    case $missing in
+    *"$service"*) update-rc.d "$service" disable >&2 ;;
+    esac
+done

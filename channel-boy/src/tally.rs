@@ -23,6 +23,10 @@ pub(crate) struct Tally {
     pub(crate) in_doubt: Count,
     /// Deliveries in doubt that were sent again, because the channel says so.
     pub(crate) resent: Count,
+    /// Deliveries in doubt that the provider, when asked, turned out to have.
+    pub(crate) proven: Count,
+    /// Failures published as undelivered.
+    pub(crate) undelivered: Count,
 }
 
 /// One counter.
@@ -46,7 +50,7 @@ impl fmt::Display for Tally {
         write!(
             f,
             "received {} duplicates {} conflicting {} unreadable {} delivered {} retried {} \
-             failed {} in_doubt {} resent {}",
+             failed {} in_doubt {} resent {} proven {} undelivered {}",
             self.received,
             self.duplicates,
             self.conflicting,
@@ -55,7 +59,9 @@ impl fmt::Display for Tally {
             self.retried,
             self.failed,
             self.in_doubt,
-            self.resent
+            self.resent,
+            self.proven,
+            self.undelivered
         )
     }
 }

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::certificate;
+use crate::certificate::write_certificates;
 use crate::configuration::{self, Ports};
 use crate::error::{Error, doing};
 use crate::folder::Folder;
@@ -62,7 +62,7 @@ impl PrivateBroker {
         configuration::write(folder.path(), &inside, &ports)
             .map_err(doing(format!("write below {}", folder.path().display())))?;
         if settings.tls {
-            certificate::write(folder.path())?;
+            write_certificates(folder.path())?;
         }
         let node_name = format!("private-{}@localhost", ports.amqp);
         let environment = configuration::environment(&inside, &node_name, &ports);

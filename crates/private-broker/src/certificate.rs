@@ -5,8 +5,13 @@ use std::process::{Command, Stdio};
 
 use crate::error::Error;
 
-/// Writes `ca.pem`, `server.pem` and `server.key` (and the authority's key) into `folder`.
-pub(crate) fn write(folder: &Path) -> Result<(), Error> {
+/// Makes an authority and a server certificate for `localhost` and 127.0.0.1: writes `ca.pem`,
+/// `server.pem` and `server.key` (and the authority's key) into `folder`.
+///
+/// # Errors
+///
+/// When openssl is not there or refuses.
+pub fn write_certificates(folder: &Path) -> Result<(), Error> {
     const NEW: &str = "req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 30";
     openssl(
         folder,

@@ -98,6 +98,15 @@ impl Kept {
         self.signal(Signal::TERM)
     }
 
+    /// Interrupts it as Ctrl-C does (SIGINT).
+    ///
+    /// # Errors
+    ///
+    /// As [`terminate`](Self::terminate).
+    pub fn interrupt(&self) -> io::Result<()> {
+        self.signal(Signal::INT)
+    }
+
     /// Kills it at once (SIGKILL) and waits until it is gone.
     ///
     /// # Errors

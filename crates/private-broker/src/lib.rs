@@ -31,6 +31,7 @@ mod tree;
 mod vhost;
 
 pub use broker::{PrivateBroker, Settings};
+pub use certificate::write_certificates;
 pub use error::Error;
 pub use folder::Folder;
 pub use kept::Kept;
