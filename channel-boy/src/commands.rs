@@ -1,9 +1,12 @@
-//! What a person asks of a ledger, and decides: beside the process that delivers.
+//! What an operator can ask of channel-boy besides running a channel: about the ledger, beside the
+//! process that delivers from it, and about the configuration.
 
+mod check;
 mod redeliver;
 mod show;
+mod test;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use clap::{Subcommand, ValueEnum};
 use ledger::{Decision, Filter, Ledger, State};
@@ -19,11 +22,15 @@ use crate::{
 /// A question or a decision.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Check(check::Check),
+    Test(test::Test),
     /// Lists entries, the last changed first
     List {
         /// Only in this state: pending, claimed, sending, delivered, failed, `retry_at`, `in_doubt`
         #[arg(long, value_name = "STATE")]
         state: Option<State>,
+        #[command(flatten)]
+        at: LedgerArgs,
         #[command(flatten)]
         shown: Shown,
     },
@@ -32,6 +39,8 @@ pub(crate) enum Command {
         /// The alert's id
         #[arg(value_name = "ALERT")]
         alert: String,
+        #[command(flatten)]
+        at: LedgerArgs,
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
@@ -50,12 +59,16 @@ pub(crate) enum Command {
         /// Only for this recipient, by their name in the ledger
         #[arg(long, value_name = "NAME")]
         recipient: Option<String>,
+        #[command(flatten)]
+        at: LedgerArgs,
     },
     /// Lists what was delivered, failed or changed lately
     History {
         /// So long ago, or later
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
         since: Duration,
+        #[command(flatten)]
+        at: LedgerArgs,
         #[command(flatten)]
         shown: Shown,
     },
@@ -64,6 +77,8 @@ pub(crate) enum Command {
         /// Only this alert
         #[arg(long, value_name = "ALERT")]
         alert: Option<String>,
+        #[command(flatten)]
+        at: LedgerArgs,
     },
 }
 
@@ -92,19 +107,28 @@ pub(crate) enum Format {
 /// # Errors
 /// When the ledger cannot be opened or asked; when nothing was found to show or to decide.
 pub(crate) async fn run(
-    command: Command,
-    args: &LedgerArgs,
+    command: &Command,
+    config: &Path,
     broker: &BrokerArgs,
     stop: &CancellationToken,
 ) -> Result<(), Fault> {
-    let ledger = home::beside(&args.location_by_name()?).await?;
-    let done = answer(command, args, broker, &ledger, stop).await;
+    let at = match command {
+        Command::Check(check) => return check.run(config),
+        Command::Test(test) => return test.run(config, stop).await,
+        Command::List { at, .. }
+        | Command::Show { at, .. }
+        | Command::Resolve { at, .. }
+        | Command::History { at, .. }
+        | Command::Redeliver { at, .. } => at,
+    };
+    let ledger = home::beside(&at.location_by_name(config)?).await?;
+    let done = answer(command, at, broker, &ledger, stop).await;
     ledger.close().await;
     done
 }
 
 async fn answer(
-    command: Command,
+    command: &Command,
     args: &LedgerArgs,
     broker: &BrokerArgs,
     ledger: &Arc<dyn Ledger>,
@@ -113,25 +137,25 @@ async fn answer(
     let now_ms = now_ms().saturating_add(ledger.ahead_ms());
     let channel = args.named().map(str::to_owned);
     match command {
-        Command::List { state, shown } => {
+        Command::List { state, shown, .. } => {
             let filter = Filter {
                 channel,
-                state,
+                state: *state,
                 since_ms: None,
                 limit: shown.limit,
             };
             show::entries(&ledger.list(filter).await?, shown.format)
         }
-        Command::History { since, shown } => {
+        Command::History { since, shown, .. } => {
             let filter = Filter {
                 channel,
                 state: None,
-                since_ms: Some(now_ms.saturating_sub(milliseconds(since))),
+                since_ms: Some(now_ms.saturating_sub(milliseconds(*since))),
                 limit: shown.limit,
             };
             show::entries(&ledger.list(filter).await?, shown.format)
         }
-        Command::Show { alert, format } => show::alert(ledger.as_ref(), &alert, format).await,
+        Command::Show { alert, format, .. } => show::alert(ledger.as_ref(), alert, *format).await,
         Command::Resolve {
             alert,
             delivered,
@@ -143,11 +167,11 @@ async fn answer(
                 false => Decision::Resend,
             };
             let resolved = ledger
-                .resolve(&alert, channel, recipient, decision, now_ms)
+                .resolve(alert, channel, recipient.clone(), decision, now_ms)
                 .await?;
-            show::resolved(&alert, decision, resolved)
+            show::resolved(alert, decision, resolved)
         }
-        Command::Redeliver { alert } => {
+        Command::Redeliver { alert, .. } => {
             let endpoint = broker.endpoint()?;
             redeliver::run(
                 ledger.as_ref(),
@@ -158,5 +182,6 @@ async fn answer(
             )
             .await
         }
+        Command::Check(_) | Command::Test(_) => Ok(()), // need no ledger
     }
 }

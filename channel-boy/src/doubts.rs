@@ -67,14 +67,11 @@ async fn resend(desk: &Desk) -> Result<(), ledger::Error> {
         let sent = desk.ledger.resend(parcel.tickets(), at_ms, now_ms).await?;
         if sent > 0 {
             desk.tally.resent.add(sent);
-            match desk.channel.sink.idempotent() {
-                true => {
-                    tracing::info!(alert = %parcel, "in doubt: will be sent again, which the receiver recognises")
-                }
-                false => {
-                    tracing::warn!(alert = %parcel, "in doubt: will be sent again, perhaps twice")
-                }
-            }
+            let twice = match desk.channel.sink.idempotent() {
+                true => "which the receiver recognises",
+                false => "perhaps twice",
+            };
+            tracing::warn!(alert = %parcel, "in doubt: will be sent again, {twice}");
             desk.bell.notify_one();
         }
     }

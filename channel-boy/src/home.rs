@@ -1,9 +1,12 @@
 //! Where a channel's ledger is, and opening it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
-use ledger::{Clock, Ledger, Location, Postgres, Sqlite, Swept};
+use ledger::{Clock, Ledger, Location, OpenError, Postgres, Sqlite, Swept};
 use program::Fault;
 
 use crate::{clock::now_ms, config};
@@ -12,18 +15,8 @@ use crate::{clock::now_ms, config};
 #[derive(Debug, Args)]
 pub(crate) struct LedgerArgs {
     /// The channel: its part of the configuration, and its queue
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME")]
     channel: Option<String>,
-
-    /// The channels' configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ALDEBARAN_CHANNELS",
-        default_value = "channels.toml",
-        global = true
-    )]
-    pub(crate) config: PathBuf,
 
     /// The ledger: a file of this process alone, made if it is not there, or
     /// postgres://user:password@host:port/database, which several hosts may share (default: what
@@ -33,13 +26,12 @@ pub(crate) struct LedgerArgs {
         long,
         value_name = "FILE or URL",
         env = "ALDEBARAN_LEDGER",
-        hide_env_values = true,
-        global = true
+        hide_env_values = true
     )]
     ledger: Option<String>,
 
     /// Certificates (PEM) of the authority that signed the ledger server's, besides the system's
-    #[arg(long, value_name = "FILE", env = "ALDEBARAN_LEDGER_CA", global = true)]
+    #[arg(long, value_name = "FILE", env = "ALDEBARAN_LEDGER_CA")]
     ledger_ca: Option<PathBuf>,
 }
 
@@ -65,7 +57,7 @@ impl LedgerArgs {
                 })?),
                 None => None,
             };
-            return Location::parse(text, ca_pem).map_err(wrong);
+            return Location::parse(text, ca_pem).map_err(|error| wrong(&error));
         }
         match configured {
             Some(location) => Ok(location.clone()),
@@ -74,9 +66,9 @@ impl LedgerArgs {
     }
 
     /// The same, where the configuration need not be right in everything else.
-    pub(crate) fn location_by_name(&self) -> Result<Location, Fault> {
+    pub(crate) fn location_by_name(&self, config: &Path) -> Result<Location, Fault> {
         let configured = match (&self.ledger, &self.channel) {
-            (None, Some(name)) => config::ledger_of(&self.config, name)
+            (None, Some(name)) => config::ledger_of(config, name)
                 .map_err(|problems| Fault::Usage(problems.to_string()))?,
             _ => None,
         };
@@ -84,7 +76,7 @@ impl LedgerArgs {
     }
 }
 
-fn wrong(error: ledger::OpenError) -> Fault {
+fn wrong(error: &OpenError) -> Fault {
     Fault::Usage(format!("failed to {error}"))
 }
 
@@ -92,7 +84,7 @@ fn wrong(error: ledger::OpenError) -> Fault {
 pub(crate) async fn open(location: &Location) -> Result<(Arc<dyn Ledger>, Swept), Fault> {
     match location {
         Location::File(path) => {
-            let (ledger, swept) = Sqlite::open(path, now_ms()).map_err(wrong)?;
+            let (ledger, swept) = Sqlite::open(path, now_ms()).map_err(|error| wrong(&error))?;
             Ok((Arc::new(ledger), swept))
         }
         Location::Server(_) => Ok((beside(location).await?, Swept::default())),
@@ -102,9 +94,11 @@ pub(crate) async fn open(location: &Location) -> Result<(Arc<dyn Ledger>, Swept)
 /// Opens a ledger beside the process that delivers from it.
 pub(crate) async fn beside(location: &Location) -> Result<Arc<dyn Ledger>, Fault> {
     Ok(match location {
-        Location::File(path) => Arc::new(Sqlite::beside(path).map_err(wrong)?),
-        Location::Server(server) => {
-            Arc::new(Postgres::open(server, Clock::Server).await.map_err(wrong)?)
-        }
+        Location::File(path) => Arc::new(Sqlite::beside(path).map_err(|error| wrong(&error))?),
+        Location::Server(server) => Arc::new(
+            Postgres::open(server, Clock::Server)
+                .await
+                .map_err(|error| wrong(&error))?,
+        ),
     })
 }

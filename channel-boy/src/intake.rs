@@ -258,6 +258,11 @@ impl<'a> Consuming<'a> {
                 return Ok(());
             }
         };
+        if !desk.channel.filter.wants(&alert) {
+            desk.tally.filtered.add(1);
+            self.acks.done(tag);
+            return Ok(());
+        }
         let payload = delivery.into_body();
         let recipients = desk.channel.recipients.len();
         let boarding = desk

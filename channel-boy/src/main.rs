@@ -19,13 +19,12 @@ mod pace;
 mod parcel;
 mod retention;
 mod retry;
-#[allow(dead_code)] // until the sinks send digests and answer questions
 mod sink;
 mod tally;
 mod undelivered;
 mod wording;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use broker::Endpoint;
 use clap::Parser;
@@ -45,6 +44,7 @@ use crate::{commands::Command, config::OnInDoubt, desk::Desk, dispatch::Limits, 
 #[derive(Debug, Parser)]
 #[command(
     version,
+    args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 done (stopped by SIGTERM or Ctrl-C), 1 failed, or a resolve or \
                   show that met no entry, 2 wrong usage, a wrong configuration or a ledger that \
                   cannot be used"
@@ -55,6 +55,16 @@ struct Args {
 
     #[command(flatten)]
     ledger: LedgerArgs,
+
+    /// The channels' configuration
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ALDEBARAN_CHANNELS",
+        default_value = "channels.toml",
+        global = true
+    )]
+    config: PathBuf,
 
     /// Delivered and failed entries are kept this long, at least 1h: longer than any alert can
     /// come again, be it by a replay or out of a queue that nobody emptied
@@ -93,7 +103,7 @@ fn main() -> ExitCode {
 
 async fn run(args: Args, stop: CancellationToken) -> Result<(), Fault> {
     match args.command {
-        Some(command) => commands::run(command, &args.ledger, &args.broker, &stop).await,
+        Some(command) => commands::run(&command, &args.config, &args.broker, &stop).await,
         None => Box::pin(deliver(args, stop)).await,
     }
 }
@@ -101,8 +111,8 @@ async fn run(args: Args, stop: CancellationToken) -> Result<(), Fault> {
 async fn deliver(args: Args, stop: CancellationToken) -> Result<(), Fault> {
     let endpoint = args.broker.endpoint()?;
     let name = args.ledger.channel()?;
-    let channel = config::load(&args.ledger.config, name)
-        .map_err(|problems| Fault::Usage(problems.to_string()))?;
+    let channel =
+        config::load(&args.config, name).map_err(|problems| Fault::Usage(problems.to_string()))?;
     retention::check(args.keep, &args.topology)?;
     let place = args.ledger.location(channel.ledger.as_ref())?;
     let (ledger, recovered) = home::open(&place).await?;

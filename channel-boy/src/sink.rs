@@ -2,9 +2,19 @@
 //!
 //! A new sink is a file with a `KIND` and a line in [`KINDS`].
 
+mod amqp;
+mod apns;
 mod email;
+mod fcm;
+mod file;
+mod http;
+mod icinga2;
+mod jwt;
+mod nagios;
+mod notification;
 #[cfg(test)]
 pub(crate) mod samples;
+mod sms;
 mod stdout;
 mod webhook;
 
@@ -20,7 +30,18 @@ use uuid::Uuid;
 use crate::config::Section;
 
 /// Every sink there is.
-pub(crate) const KINDS: [Kind; 3] = [email::KIND, webhook::KIND, stdout::KIND];
+pub(crate) const KINDS: &[Kind] = &[
+    amqp::KIND,
+    apns::KIND,
+    email::KIND,
+    fcm::KIND,
+    file::KIND,
+    icinga2::KIND,
+    nagios::KIND,
+    sms::KIND,
+    webhook::KIND,
+    stdout::KIND,
+];
 
 /// A sort of sink: its name in `channels.toml`, and how one is made from a channel's keys.
 #[derive(Clone, Copy)]
@@ -105,6 +126,11 @@ impl Letter<'_> {
         let more = self.more.iter().map(|r| (&r.alert, r.payload.as_slice()));
         std::iter::once((self.alert, self.payload)).chain(more)
     }
+
+    /// All of its alerts, for the wording.
+    pub(crate) fn named(&self) -> Vec<&Alert> {
+        self.alerts().map(|(alert, _)| alert).collect()
+    }
 }
 
 /// What a provider knows of a letter. Only a find proves anything: what it does not show may
@@ -135,6 +161,24 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// The words that came with it.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Self::Delivered(words) | Self::Refused(words) | Self::Unknown(words) => words,
+            Self::NotTaken { why, .. } => why,
+        }
+    }
+
+    /// The outcome in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Delivered(_) => "delivered",
+            Self::Refused(_) => "refused",
+            Self::NotTaken { .. } => "not taken",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
     /// Not taken, with no wish of the provider's.
     pub(crate) fn not_taken(why: impl Into<String>) -> Self {
         Self::NotTaken {

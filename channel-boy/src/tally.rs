@@ -16,6 +16,8 @@ pub(crate) struct Tally {
     pub(crate) conflicting: Count,
     /// Messages that hold no alert.
     pub(crate) unreadable: Count,
+    /// Messages whose alert the channel's filter leaves out.
+    pub(crate) filtered: Count,
     pub(crate) delivered: Count,
     /// Attempts after which another was planned.
     pub(crate) retried: Count,
@@ -49,12 +51,13 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "received {} duplicates {} conflicting {} unreadable {} delivered {} retried {} \
-             failed {} in_doubt {} resent {} proven {} undelivered {}",
+            "received {} duplicates {} conflicting {} unreadable {} filtered {} delivered {} \
+             retried {} failed {} in_doubt {} resent {} proven {} undelivered {}",
             self.received,
             self.duplicates,
             self.conflicting,
             self.unreadable,
+            self.filtered,
             self.delivered,
             self.retried,
             self.failed,

@@ -13,6 +13,7 @@ pub(crate) struct Problems {
     starts: Vec<usize>,
     /// Line (0: the file as a whole) and words.
     found: Vec<(usize, String)>,
+    bad_syntax: bool,
 }
 
 impl Problems {
@@ -23,6 +24,7 @@ impl Problems {
             file: file.to_owned(),
             starts: std::iter::once(0).chain(newlines).collect(),
             found: Vec::new(),
+            bad_syntax: false,
         }
     }
 
@@ -32,6 +34,7 @@ impl Problems {
             file: file.to_owned(),
             starts: Vec::new(),
             found: vec![(0, words)],
+            bad_syntax: false,
         }
     }
 
@@ -39,6 +42,17 @@ impl Problems {
     pub(crate) fn add(&mut self, at: usize, words: impl Into<String>) {
         let line = self.starts.partition_point(|start| *start <= at);
         self.found.push((line, words.into()));
+    }
+
+    /// Adds one, of the syntax.
+    pub(crate) fn add_syntax(&mut self, at: usize, words: impl Into<String>) {
+        self.bad_syntax = true;
+        self.add(at, words);
+    }
+
+    /// Whether the text could be read as TOML only in parts.
+    pub(crate) fn has_bad_syntax(&self) -> bool {
+        self.bad_syntax
     }
 
     /// Adds one, of the file as a whole.

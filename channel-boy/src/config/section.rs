@@ -1,22 +1,27 @@
 //! One channel's keys, read one by one: each look-up checks its value and notes its problem,
 //! so that one pass finds them all.
 
-use std::{collections::BTreeSet, fs, ops::RangeInclusive, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-use super::{Problems, Secret};
+use super::Problems;
 
 /// The keys of one channel.
 pub(crate) struct Section<'a> {
     table: &'a DeTable<'a>,
     at: usize,
-    /// Whether this is the channel that will run: only its secrets and files are read.
-    chosen: bool,
-    known: BTreeSet<String>,
+    /// Whether its secrets and files are read.
+    pub(super) resolved: bool,
+    pub(super) known: BTreeSet<String>,
     problems: &'a mut Problems,
 }
 
@@ -25,13 +30,13 @@ impl<'a> Section<'a> {
     pub(crate) fn new(
         table: &'a DeTable<'a>,
         at: usize,
-        chosen: bool,
+        resolved: bool,
         problems: &'a mut Problems,
     ) -> Self {
         Self {
             table,
             at,
-            chosen,
+            resolved,
             known: BTreeSet::new(),
             problems,
         }
@@ -102,6 +107,15 @@ impl<'a> Section<'a> {
         number
     }
 
+    /// True or false.
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        let flag = self.get(key)?.get_ref().as_bool();
+        if flag.is_none() {
+            self.problem(key, "must be true or false, without quotes");
+        }
+        flag
+    }
+
     /// A length of time, as people write it; from a millisecond to a year.
     pub(crate) fn duration(&mut self, key: &str) -> Option<Duration> {
         let range = Duration::from_millis(1)..=Duration::from_secs(365 * 86400);
@@ -124,10 +138,20 @@ impl<'a> Section<'a> {
         words: &str,
         check: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Vec<T>> {
-        let Some(value) = self.get(key) else {
+        if !self.has(key) {
+            self.known.insert(key.to_owned());
             self.missing(key, words);
-            return None;
-        };
+        }
+        self.optional_list(key, check)
+    }
+
+    /// The same, where it need not be there.
+    pub(crate) fn optional_list<T>(
+        &mut self,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let value = self.get(key)?;
         let items = value.get_ref().as_array().filter(|items| !items.is_empty());
         let Some(items) = items else {
             self.problem(key, "must be a list with something in it: [\"..\", \"..\"]");
@@ -151,66 +175,42 @@ impl<'a> Section<'a> {
         (checked.len() == items.len()).then_some(checked)
     }
 
-    /// Whether a secret is given, by either key.
-    pub(crate) fn has_secret(&self, name: &str) -> bool {
-        self.has(&format!("{name}_env")) || self.has(&format!("{name}_file"))
-    }
-
-    /// A secret, by `<name>_env` (the name of a variable) or `<name>_file`. `None` without a
-    /// problem when neither is there, or when another channel is the one that will run.
-    pub(crate) fn secret(&mut self, name: &str) -> Option<Secret> {
-        let (by_env, by_file) = (format!("{name}_env"), format!("{name}_file"));
-        if self.has(name) {
-            self.known.insert(name.to_owned());
-            let words = format!("does not belong into this file: use {by_env} or {by_file}");
-            self.problem(name, &words);
-        }
-        let variable = self.text(&by_env);
-        let file = self.text(&by_file);
-        if variable.is_some() && file.is_some() {
+    /// A table of strings by name, at least one, such as `{ anna = "..", night = ".." }`; each
+    /// with a check of its own. In the order of the names.
+    pub(crate) fn table<T>(
+        &mut self,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<BTreeMap<String, T>> {
+        let value = self.get(key)?;
+        let items = value.get_ref().as_table().filter(|items| !items.is_empty());
+        let Some(items) = items else {
             self.problem(
-                &by_env,
-                &format!("and {by_file} are both given: leave one out"),
+                key,
+                "must be a table with something in it: { name = \"..\" }",
             );
             return None;
-        }
-        if !self.chosen {
-            return None;
-        }
-        let (key, read) = match (variable, file) {
-            (Some(variable), _) => match std::env::var(variable) {
-                Ok(text) => (by_env, text),
-                Err(_) => {
-                    // What is no variable's name may be the secret itself, put in the wrong place.
-                    let fault = if is_variable_name(variable) {
-                        format!("names {variable:?}, which is not set (or is no text)")
-                    } else {
-                        "must be the name of a variable of the environment, such as \
-                         ALDEBARAN_PASSWORD, and not the secret itself"
-                            .to_owned()
-                    };
-                    self.problem(&by_env, &fault);
-                    return None;
-                }
-            },
-            (_, Some(file)) => (by_file.clone(), self.read(&by_file, file)?),
-            _ => return None,
         };
-        let secret = Secret::new(&read);
-        if secret.is_none() {
-            self.problem(
-                &key,
-                "names a secret that is empty or has more than one line",
-            );
+        let mut checked = BTreeMap::new();
+        for (name, item) in items {
+            match check(item.get_ref().as_str().unwrap_or_default()) {
+                Ok(value) => {
+                    checked.insert(name.get_ref().to_string(), value);
+                }
+                Err(words) => {
+                    let words = format!("{key}: {}: {words}", name.get_ref());
+                    self.problems.add(item.span().start, words);
+                }
+            }
         }
-        secret
+        (checked.len() == items.len()).then_some(checked)
     }
 
     /// A file's text, relative to the configuration's folder. `None` without a problem when the
-    /// key is not there, or when another channel is the one that will run.
+    /// key is not there, or when this channel is not resolved.
     pub(crate) fn file(&mut self, key: &str) -> Option<String> {
         let file = self.text(key)?;
-        if !self.chosen {
+        if !self.resolved {
             return None;
         }
         self.read(key, file)
@@ -221,7 +221,7 @@ impl<'a> Section<'a> {
         self.problems.folder().join(path)
     }
 
-    fn read(&mut self, key: &str, file: &str) -> Option<String> {
+    pub(super) fn read(&mut self, key: &str, file: &str) -> Option<String> {
         let read = fs::read_to_string(self.problems.folder().join(file));
         if let Err(error) = &read {
             self.problem(
@@ -244,12 +244,4 @@ impl<'a> Section<'a> {
             }
         }
     }
-}
-/// Whether it is written as names of variables are: capitals, digits and underscores.
-fn is_variable_name(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first == b'_' || first.is_ascii_uppercase())
-        && bytes.all(|byte| byte == b'_' || byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     clock::now_ms,
-    config::{Channel, OnInDoubt},
+    config::{Channel, Filter, OnInDoubt},
     doubts, pace,
     retry::Retry,
     sink::{Answer, Letter, Proof, Sink, Threshold, samples},
@@ -117,6 +117,7 @@ impl Stage {
                 longest,
             }),
             recipients: vec!["ops".to_owned()],
+            filter: Filter::default(),
             concurrency: 2,
             on_in_doubt,
             retry,

@@ -8,16 +8,20 @@
 //! | 2xx to the final dot | delivered |
 //! | a loss, a silence or nonsense after the final dot | unknown (RFC 1047) |
 
+mod guarded;
 mod session;
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use futures::future::BoxFuture;
 use lettre::{
     Address, Message,
     message::{
-        Mailbox,
-        header::{ContentType, HeaderName, HeaderValue},
+        Mailbox, MultiPart, SinglePart,
+        header::{HeaderName, HeaderValue},
     },
     transport::smtp::{
         authentication::Credentials,
@@ -30,7 +34,7 @@ use self::session::Session;
 use super::{Answer, Built, Kind, Letter, Sink, Threshold};
 use crate::{
     config::{Secret, Section},
-    wording,
+    wording::{Style, Template, one_line},
 };
 
 pub(crate) const KIND: Kind = Kind {
@@ -51,9 +55,24 @@ enum Tls {
     Wrapper,
 }
 
+/// The built-in words.
+const SUBJECT: &str = "{{ summary }}";
+const TEXT: &str = include_str!("email/text.jinja");
+const HTML: &str = include_str!("email/html.jinja");
+
+/// Characters of a subject.
+const SUBJECT_LENGTH: usize = 200;
+
+/// Alerts in one mail.
+const LARGEST_DIGEST: usize = 500;
+
 struct Email {
     session: Session,
     from: Mailbox,
+    subject: Template,
+    text: Template,
+    html: Template,
+    largest_digest: OnceLock<usize>,
     /// The right-hand side of each Message-ID.
     id_domain: String,
 }
@@ -89,6 +108,9 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             "must be a domain, for example \"example.com\"",
         );
     }
+    let subject = section.template("subject", Style::Plain, SUBJECT);
+    let text = section.template("text", Style::Plain, TEXT);
+    let html = section.template("html", Style::Html, HTML);
     let timeout = section
         .duration("timeout")
         .unwrap_or(Duration::from_secs(60));
@@ -122,6 +144,10 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
             },
             id_domain: id_domain.unwrap_or(from.email.domain()).to_owned(),
             from,
+            subject: subject?,
+            text: text?,
+            html: html?,
+            largest_digest: OnceLock::new(),
         }),
     })
 }
@@ -222,6 +248,15 @@ impl Sink for Email {
     fn longest_attempt(&self) -> Duration {
         self.session.longest()
     }
+
+    fn largest_digest(&self) -> usize {
+        *self.largest_digest.get_or_init(|| {
+            let of = |template: &Template| {
+                Template::largest_digest(LARGEST_DIGEST, |alerts| template.render(alerts))
+            };
+            of(&self.text).min(of(&self.html))
+        })
+    }
 }
 
 impl Email {
@@ -229,38 +264,39 @@ impl Email {
     fn compose(&self, letter: &Letter<'_>, to: &Address) -> Result<Vec<u8>, lettre::error::Error> {
         let created = Duration::from_millis(letter.created_ms.try_into().unwrap_or(0));
         let header = |name, value: &str| HeaderValue::new(name, value.to_owned());
-        let alert_id = letter.alert.alert_id.to_string();
+        let alerts = letter.named();
+        let name = mail_name(letter);
         let mail = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to.clone()))
-            .subject(wording::subject(letter.alert))
+            .subject(one_line(&self.subject.render(&alerts), SUBJECT_LENGTH))
             .date(SystemTime::UNIX_EPOCH + created)
-            .message_id(Some(self.message_id(letter)))
+            .message_id(Some(format!("<{name}@{}>", self.id_domain)))
             .raw_header(header(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated",
             ))
             .raw_header(header(
                 HeaderName::new_from_ascii_str("X-Aldebaran-Alert"),
-                &alert_id,
+                &letter.id.to_string(),
             ))
-            .header(ContentType::TEXT_PLAIN)
-            .body(wording::text(letter.alert))?;
+            .multipart(
+                MultiPart::alternative()
+                    .boundary(&name)
+                    .singlepart(SinglePart::plain(self.text.render(&alerts)))
+                    .singlepart(SinglePart::html(self.html.render(&alerts))),
+            )?;
         Ok(mail.formatted())
     }
+}
 
-    /// `<hash(alert, channel, recipient)@domain>`. Alert ids and channel names hold no newline,
-    /// so that no two keys are spelled alike.
-    fn message_id(&self, letter: &Letter<'_>) -> String {
-        let (alert, channel) = (letter.alert.alert_id, letter.channel);
-        let key = format!("{alert}\n{channel}\n{}", letter.recipient);
-        let hash = ledger::hash(key.as_bytes());
-        let hex: String = hash[..20]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("<{hex}@{}>", self.id_domain)
-    }
+/// `hash(alert, channel, recipient)`. Ids and channel names hold no newline, so that no two keys
+/// are spelled alike.
+fn mail_name(letter: &Letter<'_>) -> String {
+    let key = format!("{}\n{}\n{}", letter.id, letter.channel, letter.recipient);
+    let hash = ledger::hash(key.as_bytes());
+    let hex = |byte: &u8| format!("{byte:02x}");
+    hash[..20].iter().map(hex).collect()
 }
 
 #[cfg(test)]

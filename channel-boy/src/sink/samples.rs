@@ -1,13 +1,21 @@
 //! Alerts and servers for tests.
 
+pub(crate) mod http2;
+
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use trade::{Alert, OVER_PURCHASE, alert_id};
 
-use super::{Answer, Letter, Threshold};
-use crate::{config, sink::Built};
+use super::{
+    Answer, Letter, Threshold,
+    http::{Http, Version},
+};
+use crate::{
+    config::{self, Problems, Section},
+    sink::Built,
+};
 
 /// The challenge's own example, under an order id of one's own.
 pub(crate) fn alert(order_id: &str) -> Alert {
@@ -37,21 +45,36 @@ pub(crate) fn built(keys: &str) -> Built {
     }
 }
 
+/// A client with the defaults.
+pub(in crate::sink) fn http(version: Version) -> Http {
+    let table = toml::de::DeTable::parse("").unwrap();
+    let mut problems = Problems::new(std::path::Path::new("c.toml"), "");
+    let mut section = Section::new(table.get_ref(), 0, true, &mut problems);
+    Http::build(&mut section, version).unwrap()
+}
+
 /// One attempt to the first recipient.
 pub(crate) async fn send(built: &Built, alert: &Alert) -> Answer {
     let payload = alert.to_json();
-    let letter = Letter {
+    let threshold = Threshold::default();
+    built
+        .sink
+        .send(&letter(built, alert, &payload), &threshold)
+        .await
+}
+
+/// A letter to the first recipient.
+pub(crate) fn letter<'a>(built: &'a Built, alert: &'a Alert, payload: &'a [u8]) -> Letter<'a> {
+    Letter {
         channel: "test",
         recipient: &built.recipients[0],
         id: alert.alert_id,
         alert,
-        payload: &payload,
+        payload,
         more: &[],
         created_ms: 1_435_276_800_000,
         first_try_ms: 1_435_276_800_000,
-    };
-    let threshold = Threshold::default();
-    built.sink.send(&letter, &threshold).await
+    }
 }
 
 /// One turn of a scripted server.
@@ -60,8 +83,17 @@ pub(crate) enum Turn {
     Say(&'static str),
     /// Reads until what came ends with this.
     Hear(&'static str),
+    /// Reads one whole HTTP request, by its Content-Length.
+    Request,
     /// Keeps quiet, and the connection open.
     Hang,
+}
+
+/// An HTTP answer, with a body of this length.
+pub(crate) fn answer(status: u16, body: &str) -> Turn {
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}");
+    Turn::Say(format!("{head}\r\nconnection: close\r\n\r\n{body}").leak())
 }
 
 /// A port on which one connection is served by a script and then closed; what was heard comes
@@ -76,6 +108,7 @@ pub(crate) async fn scripted(turns: Vec<Turn>) -> (u16, tokio::task::JoinHandle<
             match turn {
                 Turn::Say(words) => stream.write_all(words.as_bytes()).await.unwrap(),
                 Turn::Hear(end) => hear(&mut stream, &mut heard, end).await,
+                Turn::Request => hear_request(&mut stream, &mut heard).await,
                 Turn::Hang => std::future::pending().await,
             }
         }
@@ -87,6 +120,23 @@ pub(crate) async fn scripted(turns: Vec<Turn>) -> (u16, tokio::task::JoinHandle<
 async fn hear(stream: &mut TcpStream, heard: &mut String, end: &str) {
     let mut buffer = [0; 4096];
     while !heard.ends_with(end) {
+        let n = stream.read(&mut buffer).await.unwrap();
+        assert!(n > 0, "closed after {heard:?}");
+        heard.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+    }
+}
+
+async fn hear_request(stream: &mut TcpStream, heard: &mut String) {
+    let mut buffer = [0; 4096];
+    loop {
+        if let Some((head, body)) = heard.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                return;
+            }
+        }
         let n = stream.read(&mut buffer).await.unwrap();
         assert!(n > 0, "closed after {heard:?}");
         heard.push_str(std::str::from_utf8(&buffer[..n]).unwrap());

@@ -90,6 +90,18 @@ impl Endpoint {
         &self.uri.vhost
     }
 
+    /// The host's name or address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.uri.authority.host
+    }
+
+    /// Whether it asks for TLS.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
+    }
+
     pub(crate) fn tls(&self) -> OwnedTLSConfig {
         OwnedTLSConfig {
             identity: None,

@@ -9,6 +9,7 @@ mod declare;
 mod endpoint;
 mod error;
 mod outbox;
+mod pool;
 mod publisher;
 mod server;
 mod session;
@@ -21,6 +22,7 @@ pub use declare::{
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::Error;
 pub use outbox::{Outbox, Sent};
+pub use pool::{Pool, Pooled};
 pub use publisher::{Header, Message, Publisher, Receipt};
 pub use server::{Server, server};
 pub use session::{Proven, hold_sessions};

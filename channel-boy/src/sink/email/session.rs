@@ -18,7 +18,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{Answer, Threshold, Tls};
+use super::{Answer, Threshold, Tls, guarded::Guarded};
 use crate::wording::one_line;
 
 /// How long a good-bye may take; nothing waits for it.
@@ -113,6 +113,7 @@ impl Session {
             let stream = TcpStream::connect(server).await.map_err(no_way)?;
             // The final dot is written by itself: it must not wait for an acknowledgement.
             stream.set_nodelay(true).map_err(no_way)?;
+            let stream = Guarded::new(stream);
             AsyncSmtpConnection::connect_with_transport(Box::new(stream), hello).await
         };
         greeted.map_err(|error| format!("connecting: {}", words(&error)))
