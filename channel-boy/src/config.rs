@@ -2,12 +2,13 @@
 //! each with its line.
 
 mod filter;
+mod policy;
 mod problems;
 mod secret;
 mod section;
 mod words;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
@@ -16,7 +17,10 @@ pub(crate) use problems::Problems;
 pub(crate) use secret::Secret;
 pub(crate) use section::Section;
 
+use ledger::Location;
+
 use crate::{
+    pace,
     retry::Retry,
     sink::{self, Sink},
 };
@@ -28,6 +32,8 @@ pub(crate) enum OnInDoubt {
     Hold,
     /// Send it again: at least once.
     Resend,
+    /// Ask the provider; what it does not show is left to a person.
+    Ask,
 }
 
 /// Which channels' secrets and files are read.
@@ -60,6 +66,9 @@ pub(crate) struct Channel {
     pub(crate) concurrency: usize,
     pub(crate) on_in_doubt: OnInDoubt,
     pub(crate) retry: Retry,
+    pub(crate) limits: pace::Limits,
+    /// Where its ledger is, if the file says so.
+    pub(crate) ledger: Option<Location>,
     /// Undelivered entries in the ledger at which the queue is left alone until there is room.
     pub(crate) backlog: u64,
 }
@@ -103,6 +112,28 @@ fn read(file: &Path) -> Result<String, Problems> {
             format!("cannot be read: {error}; name one with --config"),
         )
     })
+}
+
+/// Where a channel's ledger is, by the file; nothing else of it is looked at.
+///
+/// # Errors
+/// What is wrong with that.
+pub(crate) fn ledger_of(file: &Path, name: &str) -> Result<Option<Location>, Problems> {
+    let Ok(text) = std::fs::read_to_string(file) else {
+        return Ok(None); // a ledger can be looked at without the channel's configuration
+    };
+    let mut problems = Problems::new(file, &text);
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let document = document.get_ref();
+    let named = document.get("channel").and_then(|v| v.get_ref().get(name));
+    let Some(DeValue::Table(table)) = named.map(|value| value.get_ref()) else {
+        return Ok(None);
+    };
+    let ledger = policy::ledger(&mut Section::new(table, 0, true, &mut problems));
+    match problems.is_empty() {
+        true => Ok(ledger),
+        false => Err(problems),
+    }
 }
 
 /// The same as [`load`], from the file's text.
@@ -206,21 +237,11 @@ fn check_channel(name: &str, mut section: Section<'_>) -> Option<Channel> {
     let kinds: Vec<_> = sink::KINDS.iter().map(|kind| (kind.name, kind)).collect();
     let kind = section.choice("sink", &kinds);
     let filter = Filter::read(&mut section);
-    let concurrency = section.integer("concurrency", 1..=256);
-    let policies = [("hold", OnInDoubt::Hold), ("resend", OnInDoubt::Resend)];
-    let on_in_doubt = section.choice("on_in_doubt", &policies);
-    let first = section
-        .duration("retry_first")
-        .unwrap_or(Duration::from_secs(1));
-    let longest = section
-        .duration("retry_longest")
-        .unwrap_or(Duration::from_secs(300));
-    let give_up_after = section
-        .duration("give_up_after")
-        .unwrap_or(Duration::from_secs(3600));
-    if longest < first {
-        section.problem("retry_longest", "is shorter than retry_first");
-    }
+    let concurrency = section.integer("concurrency", 1..=1024);
+    let on_in_doubt = policy::on_in_doubt(&mut section);
+    let retry = policy::retry(&mut section);
+    let limits = policy::limits(&mut section);
+    let ledger = policy::ledger(&mut section);
     let backlog = section.integer("backlog", 1..=10_000_000);
     let Some(kind) = kind else {
         if !section.has("sink") {
@@ -229,6 +250,9 @@ fn check_channel(name: &str, mut section: Section<'_>) -> Option<Channel> {
         return None;
     };
     let built = (kind.build)(&mut section);
+    if let Some(built) = &built {
+        policy::check_sink(&mut section, built.sink.as_ref(), on_in_doubt);
+    }
     section.finish();
     let built = built?;
     Some(Channel {
@@ -237,12 +261,10 @@ fn check_channel(name: &str, mut section: Section<'_>) -> Option<Channel> {
         recipients: built.recipients,
         filter,
         concurrency: concurrency.unwrap_or(4).try_into().ok()?,
-        on_in_doubt: on_in_doubt.unwrap_or(OnInDoubt::Hold),
-        retry: Retry {
-            first,
-            longest,
-            give_up_after,
-        },
+        on_in_doubt,
+        retry,
+        limits,
+        ledger,
         backlog: backlog.unwrap_or(10_000),
     })
 }

@@ -1,4 +1,7 @@
-//! From the ledger to the sink: claims what is due, keeps so many attempts going, tidies up.
+//! From the ledger to the sink: claims what is due, as fast as the channel may, keeps so many
+//! attempts going, tidies up.
+
+mod parcels;
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,13 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    attempt::{attempt, chance},
-    clock::now_ms,
-    config::OnInDoubt,
-    desk::Desk,
-    retry::milliseconds,
-};
+use crate::{attempt::attempt, desk::Desk, pace::Pace, parcel::Parcel, retry::milliseconds};
 
 /// A claim is begun at once; one that was not after this long goes back.
 const CLAIM_LEASE_MS: i64 = 30_000;
@@ -23,8 +20,6 @@ const TICK: Duration = Duration::from_secs(1);
 /// Old entries deleted in one go, and goes in one tick.
 const PRUNE_AT_ONCE: usize = 1000;
 const PRUNES: usize = 10;
-/// Entries in doubt taken up for sending again in one tick.
-const RESEND_AT_ONCE: usize = 100;
 /// Nothing is deleted in the first hour: what has waited in the queue since before a long stop
 /// must still meet its entry.
 const PRUNE_FROM_TICK: u64 = 3600;
@@ -53,89 +48,118 @@ pub(crate) async fn run(
     limits: Limits,
     stop: &CancellationToken,
 ) -> Result<(), ledger::Error> {
-    let abandon = CancellationToken::new();
-    let mut attempts = Attempts::new();
-    let ended = deliver(desk, limits, &mut attempts, &abandon, stop).await;
-    let drained = drain(limits, &mut attempts, &abandon).await;
+    let mut dispatch = Dispatch {
+        desk: Arc::clone(desk),
+        pace: Pace::new(desk.channel.limits.clone()),
+        attempts: Attempts::new(),
+        abandon: CancellationToken::new(),
+    };
+    let ended = tokio::select! {
+        ended = dispatch.deliver(limits, stop) => ended,
+        // A ledger that is waited for must not keep it from stopping.
+        () = async { stop.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => Ok(()),
+    };
+    let drained = drain(limits, &mut dispatch.attempts, &dispatch.abandon).await;
     ended.and(drained)
 }
 
-async fn deliver(
-    desk: &Arc<Desk>,
-    limits: Limits,
-    attempts: &mut Attempts,
-    abandon: &CancellationToken,
-    stop: &CancellationToken,
-) -> Result<(), ledger::Error> {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut tick = 0;
-    // Whether something may be due, and if not, when to look again.
-    let mut look = true;
-    let mut next_look = Instant::now();
-    while !stop.is_cancelled() {
-        let free = desk.channel.concurrency.saturating_sub(attempts.len());
-        if look && free > 0 {
-            let claimed = claim(desk, free, attempts, abandon).await?;
-            look = claimed == free;
-            if !look {
-                next_look = Instant::now() + until_next(desk).await?;
-            }
-            continue;
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            Some(ended) = attempts.join_next() => settle(ended)?,
-            () = desk.bell.notified() => look = true,
-            () = sleep_until(next_look), if !look => look = true,
-            _ = ticks.tick() => {
-                tidy(desk, limits, tick).await?;
-                tick += 1;
-            }
-        }
-    }
-    Ok(())
+struct Dispatch {
+    desk: Arc<Desk>,
+    pace: Pace,
+    attempts: Attempts,
+    abandon: CancellationToken,
 }
 
-async fn claim(
-    desk: &Arc<Desk>,
-    limit: usize,
-    attempts: &mut Attempts,
-    abandon: &CancellationToken,
-) -> Result<usize, ledger::Error> {
-    let name = &desk.channel.name;
-    let claims = desk
-        .ledger
-        .claim(name, limit, CLAIM_LEASE_MS, now_ms())
-        .await?;
-    let claimed = claims.len();
-    for claim in claims {
-        let (desk, abandon) = (Arc::clone(desk), abandon.clone());
-        attempts.spawn(async move { attempt(&desk, claim, &abandon).await });
+impl Dispatch {
+    async fn deliver(
+        &mut self,
+        limits: Limits,
+        stop: &CancellationToken,
+    ) -> Result<(), ledger::Error> {
+        let desk = Arc::clone(&self.desk);
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tick = 0;
+        // Whether something may be due, and if not, when to look again.
+        let mut look = true;
+        let mut next_look = Instant::now();
+        while !stop.is_cancelled() {
+            let free = desk.channel.concurrency.saturating_sub(self.attempts.len());
+            if look && free > 0 {
+                look = false;
+                match self.room(free) {
+                    Ok(room) => {
+                        look = self.send(room).await?;
+                        if !look {
+                            next_look = Instant::now() + until_next(&desk).await?;
+                        }
+                    }
+                    Err(wait) => next_look = Instant::now() + wait,
+                }
+                continue;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(ended) = self.attempts.join_next() => settle(ended)?,
+                () = desk.bell.notified() => look = true,
+                () = sleep_until(next_look), if !look => look = true,
+                _ = ticks.tick() => {
+                    tidy(&desk, limits, tick).await?;
+                    self.pace.tidy(desk.now_ms());
+                    tick += 1;
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(claimed)
+
+    /// How many letters may go now, or how long to wait; a tick at most.
+    fn room(&mut self, free: usize) -> Result<usize, Duration> {
+        let now_ms = self.desk.now_ms();
+        let room = match self.pace.quiet_until(now_ms) {
+            Some(at_ms) => Err(at_ms),
+            None => self.pace.room(free, now_ms),
+        };
+        room.map_err(|at_ms| until(at_ms, now_ms))
+    }
+
+    /// Claims up to so many entries and starts their attempts; says whether more may be due.
+    async fn send(&mut self, room: usize) -> Result<bool, ledger::Error> {
+        let claimed = parcels::claim(&self.desk, &mut self.pace, room).await?;
+        for parcel in claimed.parcels {
+            self.pace.spend(self.desk.now_ms());
+            self.start(parcel);
+        }
+        Ok(claimed.more)
+    }
+
+    fn start(&mut self, parcel: Parcel) {
+        let (desk, abandon) = (Arc::clone(&self.desk), self.abandon.clone());
+        self.attempts
+            .spawn(async move { attempt(&desk, parcel, &abandon).await });
+    }
 }
 
 /// How long until the next entry is due; a tick at most, so that a clock that was set back
 /// does no harm.
 async fn until_next(desk: &Desk) -> Result<Duration, ledger::Error> {
     let due_ms = desk.ledger.next_due(&desk.channel.name).await?;
-    let wait_ms = due_ms.map_or(i64::MAX, |due_ms| due_ms.saturating_sub(now_ms()));
-    let wait = Duration::from_millis(wait_ms.max(1).unsigned_abs());
-    Ok(wait.min(TICK))
+    Ok(until(due_ms.unwrap_or(i64::MAX), desk.now_ms()))
+}
+
+fn until(at_ms: i64, now_ms: i64) -> Duration {
+    let wait_ms = at_ms.saturating_sub(now_ms);
+    Duration::from_millis(wait_ms.max(1).unsigned_abs()).min(TICK)
 }
 
 async fn tidy(desk: &Desk, limits: Limits, tick: u64) -> Result<(), ledger::Error> {
-    let swept = desk.ledger.sweep(now_ms()).await?;
+    let swept = desk.ledger.sweep(desk.now_ms()).await?;
     if swept.in_doubt > 0 {
         desk.tally.in_doubt.add(swept.in_doubt);
         tracing::error!(
             entries = swept.in_doubt,
             "in doubt: no outcome came in time"
         );
-    }
-    if desk.channel.on_in_doubt == OnInDoubt::Resend {
-        resend(desk).await?;
     }
     let (open, in_doubt) = desk.count().await?;
     if tick % TALLY_TICKS == TALLY_TICKS - 1 {
@@ -144,37 +168,11 @@ async fn tidy(desk: &Desk, limits: Limits, tick: u64) -> Result<(), ledger::Erro
     if tick < PRUNE_FROM_TICK {
         return Ok(());
     }
-    let before_ms = now_ms().saturating_sub(milliseconds(limits.keep));
+    let before_ms = desk.now_ms().saturating_sub(milliseconds(limits.keep));
     for _ in 0..PRUNES {
         let pruned = desk.ledger.prune(before_ms, PRUNE_AT_ONCE).await?;
         if pruned < PRUNE_AT_ONCE as u64 {
             break;
-        }
-    }
-    Ok(())
-}
-
-/// Takes up what is in doubt, under the same pauses and deadline as any retry; past the
-/// deadline it stays in doubt.
-async fn resend(desk: &Desk) -> Result<(), ledger::Error> {
-    let retry = desk.channel.retry;
-    let since_ms = now_ms().saturating_sub(milliseconds(retry.give_up_after));
-    let doubts = desk
-        .ledger
-        .doubts(&desk.channel.name, since_ms, RESEND_AT_ONCE)
-        .await?;
-    for doubt in doubts {
-        let chance = chance(&doubt.alert, &doubt.recipient, doubt.attempts);
-        let now_ms = now_ms();
-        let next = retry.next(doubt.attempts, doubt.first_try_ms, now_ms, None, chance);
-        let Some(at_ms) = next else { continue };
-        if desk.ledger.resend(doubt.ticket, at_ms, now_ms).await? {
-            desk.tally.resent.add(1);
-            tracing::warn!(
-                alert = doubt.alert,
-                "in doubt: will be sent again, perhaps twice"
-            );
-            desk.bell.notify_one();
         }
     }
     Ok(())

@@ -1,5 +1,8 @@
 //! From the queue to the ledger: inserts, and acknowledges after the insert is on disk.
 
+mod acks;
+mod register;
+
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -11,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use topology::names::alert_queue;
 use trade::Alert;
 
-use crate::{clock::now_ms, crash, desk::Desk, flights::Boarding, wording::one_line};
+use self::{acks::Acks, register::Place};
+use crate::{crash, desk::Desk, flights::Boarding, undelivered::NOBODY, wording::one_line};
 
 /// An alert is some hundred bytes; with every id at its longest and escaped, 16 kB.
 const LARGEST_ALERT: usize = 64 * 1024;
@@ -30,6 +34,9 @@ enum End {
     Ledger(ledger::Error),
 }
 
+/// At a stop, or when the broker is lost, what is on its way into the ledger may take so long.
+const LAST_INSERTS: Duration = Duration::from_secs(5);
+
 /// Consumes the channel's queue until `stop`. A lost broker is waited for, said once.
 ///
 /// # Errors
@@ -44,12 +51,13 @@ pub(crate) async fn run(
     let name = format!("channel-boy {}", desk.channel.name);
     let (mut ever, mut said) = (false, false);
     while let Some(connection) = connect(endpoint, &name, ever, stop).await? {
-        if !ever {
-            warn_of_others(&connection, &queue).await;
-        }
-        let consuming = match start(desk, &connection, &queue, prefetch).await {
+        let begun = tokio::select! {
+            begun = begin(desk, &connection, &queue, prefetch, ever) => begun,
+            () = stop.cancelled() => return Ok(()),
+        };
+        let consuming = match begun {
             Ok(consuming) => consuming,
-            Err(error) if ever || error.is_lost() => {
+            Err(error) if ever || error.is_passing() => {
                 if !said {
                     tracing::warn!(queue, "cannot consume: {error}; waiting for it");
                     said = true;
@@ -58,10 +66,7 @@ pub(crate) async fn run(
                 pause(stop).await;
                 continue;
             }
-            Err(error) => {
-                let context = format!("consume {queue}, which `declare apply` creates");
-                return Err(Fault::Failed(anyhow!(error).context(context)));
-            }
+            Err(error) => return Err(error.into_fault(&queue)),
         };
         tracing::info!(queue, "consuming");
         (ever, said) = (true, false);
@@ -78,6 +83,50 @@ pub(crate) async fn run(
         }
     }
     Ok(())
+}
+
+/// Why there is nothing to consume from.
+#[derive(Debug, thiserror::Error)]
+enum NotBegun {
+    #[error(transparent)]
+    Broker(#[from] broker::Error),
+    #[error(transparent)]
+    Register(#[from] register::Refused),
+}
+
+impl NotBegun {
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Broker(error) | Self::Register(register::Refused::Broker(error))
+            if error.is_lost())
+    }
+
+    fn into_fault(self, queue: &str) -> Fault {
+        match self {
+            Self::Register(error) => Fault::Failed(anyhow!(error)),
+            Self::Broker(error) => {
+                let context = format!("consume {queue}, which `declare apply` creates");
+                Fault::Failed(anyhow!(error).context(context))
+            }
+        }
+    }
+}
+
+/// Takes a place among those who work on the channel, and only then consumes.
+async fn begin<'a>(
+    desk: &Desk,
+    connection: &Connection,
+    queue: &str,
+    prefetch: u16,
+    ever: bool,
+) -> Result<Consuming<'a>, NotBegun> {
+    let place = register::take(
+        connection,
+        &desk.channel.name,
+        desk.ledger.is_shared(),
+        ever,
+    )
+    .await?;
+    Ok(start(desk, connection, queue, prefetch, place).await?)
 }
 
 async fn connect(
@@ -119,29 +168,12 @@ async fn wait_for_room(desk: &Desk, stop: &CancellationToken) {
     }
 }
 
-/// An embedded ledger only knows what reached it.
-async fn warn_of_others(connection: &Connection, queue: &str) {
-    let Ok(channel) = connection.channel().await else {
-        return;
-    };
-    let others = channel
-        .queue_status(queue)
-        .await
-        .map_or(0, |status| status.consumers);
-    if others > 0 {
-        tracing::error!(
-            queue,
-            others,
-            "somebody else consumes this channel: each ledger knows only what reached it, so an \
-             alert that comes twice may be delivered twice. Stop one of the two"
-        );
-    }
-}
-
 struct Consuming<'a> {
     channel: Channel,
     deliveries: Deliveries,
+    place: Place,
     prefetch: usize,
+    acks: Acks,
     /// Inserts under way: at most `prefetch`.
     inserts: FuturesUnordered<BoxFuture<'a, Result<u64, ledger::Error>>>,
 }
@@ -151,6 +183,7 @@ async fn start<'a>(
     connection: &Connection,
     queue: &str,
     prefetch: u16,
+    place: Place,
 ) -> Result<Consuming<'a>, broker::Error> {
     let channel = connection.channel().await?;
     let tag = format!("channel-boy.{}", desk.channel.name);
@@ -158,7 +191,9 @@ async fn start<'a>(
     Ok(Consuming {
         channel,
         deliveries,
+        place,
         prefetch: usize::from(prefetch),
+        acks: Acks::default(),
         inserts: FuturesUnordered::new(),
     })
 }
@@ -168,49 +203,65 @@ impl<'a> Consuming<'a> {
         let end = loop {
             let step = tokio::select! {
                 () = stop.cancelled() => Err(End::Stopped),
-                Some(inserted) = self.inserts.next() => self.inserted(inserted).await,
+                Some(inserted) = self.inserts.next() => self.inserted(inserted),
+                lost = self.place.lost() => Err(End::Broker(lost)),
                 delivery = self.deliveries.next(), if self.inserts.len() < self.prefetch => {
                     match delivery {
-                        Some(Ok(delivery)) => self.take(desk, delivery).await,
+                        Some(Ok(delivery)) => self.take(desk, delivery),
                         Some(Err(error)) => Err(End::Broker(error)),
                         None => Err(End::Broker(broker::Error::Lost("it cancelled us".into()))),
                     }
                 }
             };
+            let step = match step {
+                // A connection that is stuck must not keep it from stopping.
+                Ok(()) => tokio::select! {
+                    () = stop.cancelled() => Err(End::Stopped),
+                    acknowledged = self.acknowledge() => acknowledged,
+                },
+                end => end,
+            };
             if let Err(end) = step {
                 break end;
             }
         };
-        // The ledger carries them out whether or not somebody waits; what is known must be
-        // known here too.
-        while let Some(inserted) = self.inserts.next().await {
-            if let Err(End::Ledger(error)) = self.inserted(inserted).await {
-                return End::Ledger(error);
-            }
+        match tokio::time::timeout(LAST_INSERTS, self.finish()).await {
+            Ok(Err(End::Ledger(error))) => End::Ledger(error),
+            _ => end,
         }
-        end
+    }
+
+    /// The ledger carries out what was asked whether or not somebody waits; what is known must
+    /// be known here too.
+    async fn finish(&mut self) -> Result<(), End> {
+        while let Some(inserted) = self.inserts.next().await {
+            self.inserted(inserted)?;
+        }
+        self.acknowledge().await
     }
 
     /// One message.
-    async fn take(&mut self, desk: &'a Desk, delivery: Delivery) -> Result<(), End> {
+    fn take(&mut self, desk: &'a Desk, delivery: Delivery) -> Result<(), End> {
         crash::point("received");
         desk.tally.received.add(1);
         let tag = delivery.tag();
+        self.acks.came(tag);
         let alert = match read(delivery.body()) {
             Ok(alert) => alert,
             Err(why) => {
                 desk.tally.unreadable.add(1);
                 let message = delivery.message_id().map(|id| one_line(id, 100));
-                tracing::error!(
-                    message,
-                    "not an alert, sent to Aldebaran.Undelivered: {why}"
-                );
-                return self.channel.nack(tag, false).await.map_err(End::Broker);
+                tracing::error!(message, "not an alert, to Aldebaran.Undelivered: {why}");
+                let payload = delivery.into_body();
+                self.inserts
+                    .push(insert_dead(desk, payload, why, tag).boxed());
+                return Ok(());
             }
         };
         if !desk.channel.filter.wants(&alert) {
             desk.tally.filtered.add(1);
-            return self.acknowledge(tag).await;
+            self.acks.done(tag);
+            return Ok(());
         }
         let payload = delivery.into_body();
         let recipients = desk.channel.recipients.len();
@@ -220,7 +271,8 @@ impl<'a> Consuming<'a> {
         if boarding == Boarding::Duplicate {
             desk.tally.duplicates.add(1);
             // If the first is not on disk yet, it is not acknowledged yet either.
-            return self.acknowledge(tag).await;
+            self.acks.done(tag);
+            return Ok(());
         }
         self.inserts
             .push(insert(desk, alert, payload, boarding, tag).boxed());
@@ -230,16 +282,26 @@ impl<'a> Consuming<'a> {
         Ok(())
     }
 
-    async fn inserted(&self, inserted: Result<u64, ledger::Error>) -> Result<(), End> {
-        let tag = inserted.map_err(End::Ledger)?;
-        crash::point("inserted");
-        self.acknowledge(tag).await?;
-        crash::point("acknowledged");
+    /// An insert is on disk, and with it as a rule others that shared its commit.
+    fn inserted(&mut self, inserted: Result<u64, ledger::Error>) -> Result<(), End> {
+        let mut next = Some(inserted);
+        while let Some(inserted) = next {
+            let tag = inserted.map_err(End::Ledger)?;
+            crash::point("inserted");
+            self.acks.done(tag);
+            next = self.inserts.next().now_or_never().flatten();
+        }
         Ok(())
     }
 
-    async fn acknowledge(&self, tag: u64) -> Result<(), End> {
-        self.channel.ack(tag, false).await.map_err(End::Broker)
+    /// Acknowledges what may be, in one frame.
+    async fn acknowledge(&mut self) -> Result<(), End> {
+        let Some(tag) = self.acks.up_to() else {
+            return Ok(());
+        };
+        self.channel.ack(tag, true).await.map_err(End::Broker)?;
+        crash::point("acknowledged");
+        Ok(())
     }
 }
 
@@ -270,7 +332,7 @@ async fn insert(
         payload: payload.clone(),
     };
     let entries: Vec<NewEntry> = channel.recipients.iter().map(entry).collect();
-    let inserted = desk.ledger.insert(entries, now_ms()).await?;
+    let inserted = desk.ledger.insert(entries, desk.now_ms()).await?;
     let count = |wanted: fn(&Inserted) -> bool| inserted.iter().filter(|i| wanted(i)).count();
     let new = count(|i| *i == Inserted::New);
     let conflicts = count(|i| matches!(i, Inserted::Conflict(_)));
@@ -290,4 +352,32 @@ async fn insert(
         );
     }
     Ok(tag)
+}
+
+/// Hands what is no alert to the ledger, as failed: from there it is published as undelivered.
+/// The same bytes are one entry.
+async fn insert_dead(
+    desk: &Desk,
+    payload: Vec<u8>,
+    why: String,
+    tag: u64,
+) -> Result<u64, ledger::Error> {
+    let entry = NewEntry {
+        alert: unreadable_id(&payload),
+        channel: desk.channel.name.clone(),
+        recipient: NOBODY.to_owned(),
+        payload,
+    };
+    let now_ms = desk.now_ms();
+    if desk.ledger.insert_dead(entry, why, now_ms).await? == Inserted::New {
+        desk.knell.notify_one();
+    }
+    Ok(tag)
+}
+
+/// What stands for an alert's id where there is none to read.
+pub(crate) fn unreadable_id(payload: &[u8]) -> String {
+    let hash = ledger::hash(payload);
+    let hex: String = hash[..16].iter().map(|b| format!("{b:02x}")).collect();
+    format!("unreadable-{hex}")
 }

@@ -1,53 +1,60 @@
 //! Delivers each alert of one channel once, to people or programs.
 //!
 //! `intake` takes alerts from the channel's queue into the ledger, `dispatch` takes them from
-//! the ledger to the sink; neither knows of the other. What is promised at each point stands in
-//! docs/channels.md.
+//! the ledger to the sink, `doubts` settles what can be settled and `undelivered` publishes what
+//! failed; none knows of the others. What is promised at each point stands in docs/channels.md.
 
 mod attempt;
 mod clock;
-mod command;
+mod commands;
 mod config;
 mod crash;
 mod desk;
 mod dispatch;
+mod doubts;
 mod flights;
+mod home;
 mod intake;
+mod pace;
+mod parcel;
+mod retention;
 mod retry;
-#[allow(dead_code)] // until letters are collected and providers asked
 mod sink;
 mod tally;
+mod undelivered;
 mod wording;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use broker::Endpoint;
 use clap::Parser;
-use ledger::Ledger;
-use program::{BrokerArgs, Fault, LogArgs};
+use program::{BrokerArgs, Fault, LogArgs, TopologyArgs};
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::now_ms, command::Command, config::OnInDoubt, desk::Desk, dispatch::Limits};
+use crate::{commands::Command, config::OnInDoubt, desk::Desk, dispatch::Limits, home::LedgerArgs};
 
 /// Delivers each alert of one channel once.
 ///
 /// Consumes Aldebaran.Alert.NAME, writes each alert to a ledger before it is sent and its
 /// outcome after, and so knows across restarts what was delivered. What cannot be known (killed
 /// between sending and recording) is "in doubt" and by default not sent again.
+///
+/// Without a command it delivers until it is stopped. The commands look into the ledger, beside
+/// the process that delivers.
 #[derive(Debug, Parser)]
 #[command(
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes: 0 done (stopped by SIGTERM or Ctrl-C), 1 failed, 2 wrong usage, a \
-                  wrong configuration or a ledger that cannot be used"
+    after_help = "Exit codes: 0 done (stopped by SIGTERM or Ctrl-C), 1 failed, or a resolve or \
+                  show that met no entry, 2 wrong usage, a wrong configuration or a ledger that \
+                  cannot be used"
 )]
 struct Args {
     #[command(subcommand)]
     command: Option<Command>,
 
-    /// The channel: its part of the configuration, and its queue
-    #[arg(long, value_name = "NAME")]
-    channel: Option<String>,
+    #[command(flatten)]
+    ledger: LedgerArgs,
 
     /// The channels' configuration
     #[arg(
@@ -59,22 +66,21 @@ struct Args {
     )]
     config: PathBuf,
 
-    /// The ledger, made if it is not there; one process each (default: NAME.ledger)
-    #[arg(long, value_name = "FILE")]
-    ledger: Option<PathBuf>,
-
     /// Delivered and failed entries are kept this long, at least 1h: longer than any alert can
     /// come again, be it by a replay or out of a queue that nobody emptied
     #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = at_least_an_hour)]
     keep: Duration,
 
     /// Alerts taken from the queue before they are acknowledged
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     prefetch: u16,
 
     /// At a stop, deliveries under way may take this long
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     drain: Duration,
+
+    #[command(flatten)]
+    topology: TopologyArgs,
 
     #[command(flatten)]
     broker: BrokerArgs,
@@ -96,21 +102,20 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args, stop: CancellationToken) -> Result<(), Fault> {
-    if let Some(command) = &args.command {
-        return command.run(&args.config, &stop).await;
+    match args.command {
+        Some(command) => commands::run(&command, &args.config, &args.broker, &stop).await,
+        None => Box::pin(deliver(args, stop)).await,
     }
-    let Some(name) = &args.channel else {
-        let words = "which channel? name it with --channel NAME, or see --help for the commands";
-        return Err(Fault::Usage(words.to_owned()));
-    };
+}
+
+async fn deliver(args: Args, stop: CancellationToken) -> Result<(), Fault> {
     let endpoint = args.broker.endpoint()?;
+    let name = args.ledger.channel()?;
     let channel =
         config::load(&args.config, name).map_err(|problems| Fault::Usage(problems.to_string()))?;
-    let file = args
-        .ledger
-        .unwrap_or_else(|| format!("{}.ledger", channel.name).into());
-    let (ledger, recovered) = Ledger::open(&file, now_ms())
-        .map_err(|error| Fault::Usage(format!("failed to {error}")))?;
+    retention::check(args.keep, &args.topology)?;
+    let place = args.ledger.location(channel.ledger.as_ref())?;
+    let (ledger, recovered) = home::open(&place).await?;
     let desk = Arc::new(Desk::new(channel, ledger));
     desk.tally.in_doubt.add(recovered.in_doubt);
     greet(&desk).await?;
@@ -125,7 +130,7 @@ async fn run(args: Args, stop: CancellationToken) -> Result<(), Fault> {
     ended
 }
 
-/// Intake and dispatch, until the stop or until one of them fails.
+/// All that a channel does, until the stop or until one part of it fails.
 async fn work(
     desk: &Arc<Desk>,
     endpoint: &Endpoint,
@@ -135,15 +140,24 @@ async fn work(
 ) -> Result<(), Fault> {
     let stop = stop.child_token();
     let intake = async {
-        let _stop_the_other = stop.clone().drop_guard();
+        let _stop_the_others = stop.clone().drop_guard();
         intake::run(desk, endpoint, prefetch, &stop).await
     };
     let dispatch = async {
-        let _stop_the_other = stop.clone().drop_guard();
+        let _stop_the_others = stop.clone().drop_guard();
         dispatch::run(desk, limits, &stop).await
     };
-    let (intake, dispatch) = tokio::join!(intake, dispatch);
-    dispatch?;
+    let doubts = async {
+        let _stop_the_others = stop.clone().drop_guard();
+        doubts::run(desk, &stop).await
+    };
+    let undelivered = async {
+        let _stop_the_others = stop.clone().drop_guard();
+        undelivered::run(desk, endpoint, &stop).await
+    };
+    let (intake, dispatch, doubts, undelivered) =
+        tokio::join!(intake, dispatch, doubts, undelivered);
+    dispatch.and(doubts).and(undelivered)?;
     intake
 }
 
@@ -155,6 +169,9 @@ async fn greet(desk: &Desk) -> Result<(), Fault> {
     }
     if in_doubt > 0 && desk.channel.on_in_doubt == OnInDoubt::Hold {
         tracing::warn!(entries = in_doubt, "in doubt: held until a person decides");
+    }
+    if desk.ledger.is_shared() {
+        return Ok(()); // other channels have channel-boys of their own
     }
     for other in desk.ledger.standing().await? {
         if other.channel != desk.channel.name && other.open > 0 {

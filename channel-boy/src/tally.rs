@@ -25,6 +25,10 @@ pub(crate) struct Tally {
     pub(crate) in_doubt: Count,
     /// Deliveries in doubt that were sent again, because the channel says so.
     pub(crate) resent: Count,
+    /// Deliveries in doubt that the provider, when asked, turned out to have.
+    pub(crate) proven: Count,
+    /// Failures published as undelivered.
+    pub(crate) undelivered: Count,
 }
 
 /// One counter.
@@ -47,8 +51,8 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "received {} duplicates {} conflicting {} unreadable {} filtered {} delivered {} retried {} \
-             failed {} in_doubt {} resent {}",
+            "received {} duplicates {} conflicting {} unreadable {} filtered {} delivered {} \
+             retried {} failed {} in_doubt {} resent {} proven {} undelivered {}",
             self.received,
             self.duplicates,
             self.conflicting,
@@ -58,7 +62,9 @@ impl fmt::Display for Tally {
             self.retried,
             self.failed,
             self.in_doubt,
-            self.resent
+            self.resent,
+            self.proven,
+            self.undelivered
         )
     }
 }

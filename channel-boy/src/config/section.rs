@@ -216,6 +216,11 @@ impl<'a> Section<'a> {
         self.read(key, file)
     }
 
+    /// A path, relative to the configuration's folder.
+    pub(crate) fn beside(&self, path: &std::path::Path) -> std::path::PathBuf {
+        self.problems.folder().join(path)
+    }
+
     pub(super) fn read(&mut self, key: &str, file: &str) -> Option<String> {
         let read = fs::read_to_string(self.problems.folder().join(file));
         if let Err(error) = &read {

@@ -47,7 +47,7 @@ sink = 'pigeon'
 [channel.hook]
 sink = 'webhook'
 url = 'ftp://example.com'
-on_in_doubt = 'ask'
+on_in_doubt = 'perhaps'
 
 [channel.bare]
 
@@ -70,7 +70,7 @@ on_in_doubt = 'ask'
         "c.toml:16: the channel name \"two words\"",
         "c.toml:17: sink is \"pigeon\"; it may be one of: amqp, ",
         "c.toml:21: url must begin with https://host",
-        "c.toml:22: on_in_doubt is \"ask\"; it may be one of: hold, resend",
+        "c.toml:22: on_in_doubt is \"perhaps\"; it may be one of: hold, resend, ask",
         "c.toml:24: sink is missing",
         "c.toml:26: \"other\" is not known here",
     ];
@@ -187,6 +187,42 @@ fn the_examples_in_comments_are_right() {
         let key = format!("sink = {:?}", kind.name);
         assert!(text.contains(&key), "no example of {key}");
     }
+}
+
+#[test]
+fn asking_needs_a_provider_that_can_be_asked() {
+    let found = problems(&format!("{MAIL}on_in_doubt = 'ask'"));
+    assert!(
+        found[0].contains("cannot be asked: use \"hold\""),
+        "{found:?}"
+    );
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn limits_are_read_or_refused() {
+    let more = "rate_limit = '30/m'\nquiet_hours = '22:00-07:00 +02:00'\n\
+                per_recipient_per_minute = 3\n";
+    let channel = parse(Path::new("c.toml"), &format!("{MAIL}{more}"), "mail");
+    let limits = channel.unwrap_or_else(|p| panic!("{p}")).limits;
+    assert_eq!(limits.per_minute, Some(3));
+    assert!(limits.rate.is_some() && limits.quiet.is_some());
+    let more = "rate_limit = 'fast'\nquiet_hours = 'at night'\nper_recipient_per_minute = 0\n";
+    assert_eq!(problems(&format!("{MAIL}{more}")).len(), 3);
+}
+
+/// The ledger's URL may stand in the file, its password may not.
+#[test]
+fn a_ledger_s_password_belongs_elsewhere() {
+    let found = problems(&format!("{MAIL}ledger = 'postgres://u:hunter2@h/d'"));
+    assert!(found[0].contains("use ledger_url_env"), "{found:?}");
+    assert!(!found.concat().contains("hunter2"));
+    let text = format!("{MAIL}ledger = 'postgres://u@h/d'");
+    let channel = parse(Path::new("c.toml"), &text, "mail").unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(format!("{:?}", channel.ledger), "Some(database d at h)");
+    let text = format!("{MAIL}ledger = 'mail.ledger'");
+    let channel = parse(Path::new("/etc/c.toml"), &text, "mail").unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(format!("{:?}", channel.ledger), "Some(/etc/mail.ledger)");
 }
 
 #[test]

@@ -3,14 +3,16 @@
 use std::{collections::VecDeque, sync::Mutex};
 
 use futures::{FutureExt, future::BoxFuture};
-use ledger::{Entry, Ledger, NewEntry, State};
+use ledger::{Entry, NewEntry, Sqlite, State};
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    config::{Channel, Filter},
+    clock::now_ms,
+    config::{Channel, Filter, OnInDoubt},
+    doubts, pace,
     retry::Retry,
-    sink::{Answer, Letter, Sink, Threshold, samples},
+    sink::{Answer, Letter, Proof, Sink, Threshold, samples},
 };
 
 /// What the sink does next; when it has nothing left, it delivers.
@@ -38,10 +40,8 @@ impl Sink for Told {
                 std::future::pending::<()>().await;
             }
             threshold.cross();
-            self.sent
-                .lock()
-                .unwrap()
-                .push(letter.alert.order_id.clone());
+            let orders: Vec<_> = letter.alerts().map(|(a, _)| a.order_id.clone()).collect();
+            self.sent.lock().unwrap().push(orders.join("+"));
             match next {
                 Some(Next::Say(answer)) => answer,
                 Some(_) => std::future::pending().await,
@@ -53,6 +53,26 @@ impl Sink for Told {
 
     fn longest_attempt(&self) -> Duration {
         self.longest
+    }
+
+    fn largest_digest(&self) -> usize {
+        10
+    }
+
+    fn can_ask(&self) -> bool {
+        true
+    }
+
+    /// The first question finds nothing, the second one a proof.
+    fn ask<'a>(&'a self, letter: &'a Letter<'a>) -> BoxFuture<'a, Proof> {
+        let mut sent = self.sent.lock().unwrap();
+        let asked = sent.iter().filter(|what| what.starts_with("asked")).count();
+        sent.push(format!("asked {}", letter.alert.order_id));
+        let proof = match asked {
+            0 => Proof::None("nothing".to_owned()),
+            _ => Proof::Taken("number 7".to_owned()),
+        };
+        async move { proof }.boxed()
     }
 }
 
@@ -73,8 +93,21 @@ const QUICK: Retry = Retry {
 impl Stage {
     /// A channel with one alert to deliver.
     async fn new(next: Vec<Next>, on_in_doubt: OnInDoubt, retry: Retry, longest: Duration) -> Self {
+        let stage = Self::within(next, on_in_doubt, retry, longest, pace::Limits::default());
+        stage.insert("1").await;
+        stage
+    }
+
+    /// A channel with limits, and nothing to deliver yet.
+    fn within(
+        next: Vec<Next>,
+        on_in_doubt: OnInDoubt,
+        retry: Retry,
+        longest: Duration,
+        limits: pace::Limits,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (ledger, _) = Ledger::open(&folder.path().join("l"), now_ms()).unwrap();
+        let (ledger, _) = Sqlite::open(&folder.path().join("l"), now_ms()).unwrap();
         let sent = Arc::new(Mutex::new(Vec::new()));
         let channel = Channel {
             name: "test".to_owned(),
@@ -88,25 +121,31 @@ impl Stage {
             concurrency: 2,
             on_in_doubt,
             retry,
+            limits,
+            ledger: None,
             backlog: 100,
         };
-        let desk = Arc::new(Desk::new(channel, ledger));
+        let desk = Arc::new(Desk::new(channel, Arc::new(ledger)));
         let stop = CancellationToken::new();
         let limits = Limits {
             drain: Duration::from_millis(100),
             keep: Duration::from_secs(3600),
         };
         let (its_desk, its_stop) = (Arc::clone(&desk), stop.clone());
-        let running = tokio::spawn(async move { run(&its_desk, limits, &its_stop).await });
-        let stage = Self {
+        let running = tokio::spawn(async move {
+            let (dispatch, doubts) = tokio::join!(
+                run(&its_desk, limits, &its_stop),
+                doubts::run(&its_desk, &its_stop)
+            );
+            dispatch.and(doubts)
+        });
+        Self {
             _folder: folder,
             desk,
             sent,
             stop,
             running,
-        };
-        stage.insert("1").await;
-        stage
+        }
     }
 
     async fn hold(next: Vec<Next>) -> Self {
@@ -149,6 +188,20 @@ impl Stage {
 
     fn sent(&self) -> usize {
         self.sent.lock().unwrap().len()
+    }
+
+    /// Waits until an alert's only entry is in this state.
+    async fn order_becomes(&self, order_id: &str, state: State) -> Entry {
+        let alert = samples::alert(order_id).alert_id.to_string();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let entry = self.desk.ledger.look(&alert).await.unwrap().remove(0);
+            if entry.state == state {
+                return entry;
+            }
+            assert!(Instant::now() < deadline, "{entry:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     async fn end(self) {
@@ -287,4 +340,98 @@ async fn old_entries_are_deleted_unless_they_are_in_doubt() {
     }
     assert_eq!(stage.entry().await.state, State::InDoubt);
     stage.end().await;
+}
+
+/// The first attempt may have brought it: a refusal of the second says nothing of the first.
+#[tokio::test]
+async fn what_was_in_doubt_never_fails() {
+    let answers = vec![
+        Next::Say(Answer::Unknown("lost".to_owned())),
+        Next::Say(Answer::Refused("never".to_owned())),
+    ];
+    let stage = Stage::new(answers, OnInDoubt::Resend, QUICK, Duration::from_secs(60)).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while stage.entry().await.attempts < 2 {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let entry = stage.becomes(State::InDoubt).await;
+    assert!(entry.doubted && entry.note == "never", "{entry:?}");
+    // Two looks pass it by: it is left to a person.
+    tokio::time::sleep(TICK * 2).await;
+    assert_eq!(stage.becomes(State::InDoubt).await.attempts, 2);
+    stage.end().await;
+}
+
+/// No sign proves nothing; a sign settles it, and nothing is sent again.
+#[tokio::test]
+async fn the_provider_is_asked_until_it_shows_it() {
+    let answers = vec![Next::Say(Answer::Unknown("lost".to_owned()))];
+    let stage = Stage::new(answers, OnInDoubt::Ask, QUICK, Duration::from_secs(60)).await;
+    let entry = stage.becomes(State::Delivered).await;
+    assert_eq!(
+        (entry.attempts, entry.note.as_str()),
+        (1, "asked: number 7")
+    );
+    assert_eq!(*stage.sent.lock().unwrap(), ["1", "asked 1", "asked 1"]);
+    stage.end().await;
+}
+
+/// Retry-After beyond the deadline: failed at once, and the ledger says why.
+#[tokio::test]
+async fn a_provider_that_asks_for_too_much_is_given_up() {
+    let asked = Answer::NotTaken {
+        why: "later".to_owned(),
+        after: Some(Duration::from_secs(7200)),
+    };
+    let stage = Stage::hold(vec![Next::Say(asked)]).await;
+    let entry = stage.becomes(State::Failed).await;
+    assert!(entry.note.contains("asks for 2h"), "{entry:?}");
+    stage.end().await;
+}
+
+fn one_a_minute() -> pace::Limits {
+    pace::Limits {
+        per_minute: Some(1),
+        ..pace::Limits::default()
+    }
+}
+
+/// The first goes alone; what comes above the most a minute waits, and is lost by nobody.
+#[tokio::test]
+async fn what_is_above_the_most_a_minute_waits() {
+    let longest = Duration::from_secs(60);
+    let stage = Stage::within(vec![], OnInDoubt::Hold, QUICK, longest, one_a_minute());
+    stage.insert("1").await;
+    stage.order_becomes("1", State::Delivered).await;
+    for order in ["2", "3", "4"] {
+        stage.insert(order).await;
+        let entry = stage.order_becomes(order, State::RetryAt).await;
+        assert!(entry.due_ms > now_ms() + 30_000, "{entry:?}");
+        assert_eq!(entry.attempts, 0);
+    }
+    assert_eq!(stage.sent(), 1);
+    stage.end().await;
+}
+
+/// In quiet hours nothing goes out.
+#[tokio::test]
+async fn quiet_hours_are_quiet() {
+    let quiet = "00:00-23:59 Z".parse().ok();
+    let limits = pace::Limits {
+        quiet,
+        ..pace::Limits::default()
+    };
+    let longest = Duration::from_secs(60);
+    let stage = Stage::within(vec![], OnInDoubt::Hold, QUICK, longest, limits);
+    stage.insert("1").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let is_minute_to_midnight = limits_are_over();
+    assert!(is_minute_to_midnight || stage.sent() == 0);
+    stage.end().await;
+}
+
+/// The last minute of the day is not quiet.
+fn limits_are_over() -> bool {
+    now_ms().rem_euclid(86_400_000) >= 86_339_000
 }

@@ -148,3 +148,25 @@ pub(crate) async fn closed_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap().port()
 }
+
+/// A sink that takes everything, ten alerts in a letter.
+pub(crate) struct Digests;
+
+impl super::Sink for Digests {
+    fn send<'a>(
+        &'a self,
+        _letter: &'a Letter<'a>,
+        threshold: &'a Threshold,
+    ) -> futures::future::BoxFuture<'a, Answer> {
+        threshold.cross();
+        Box::pin(async { Answer::Delivered("ok".to_owned()) })
+    }
+
+    fn longest_attempt(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(1)
+    }
+
+    fn largest_digest(&self) -> usize {
+        10
+    }
+}

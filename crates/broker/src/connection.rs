@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions, ConfirmSelectOptions};
-use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
+use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{ConnectionProperties, DefaultConnectionBuilder, Event};
 use tokio_util::sync::CancellationToken;
 
-use crate::consumer::{Deliveries, Offset};
+use crate::consumer::{Deliveries, Delivery, Offset};
 use crate::publisher::Publisher;
 use crate::{Endpoint, Error, short};
 
@@ -216,6 +216,35 @@ impl Channel {
             )
             .await?;
         Ok(Deliveries::new(consumer))
+    }
+
+    /// Consumes a queue that never holds a message, to be seen as its consumer; with `alone`
+    /// nobody else may be one. Classic queues only: a quorum queue lets others in all the same.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when somebody else is its consumer and either wants to be alone.
+    pub async fn attend(&self, queue: &str, tag: &str, alone: bool) -> Result<Deliveries, Error> {
+        let options = BasicConsumeOptions {
+            exclusive: alone,
+            ..BasicConsumeOptions::default()
+        };
+        let consumer = self
+            .inner
+            .basic_consume(short(queue)?, short(tag)?, options, FieldTable::default())
+            .await?;
+        Ok(Deliveries::new(consumer))
+    }
+
+    /// Takes one message out of a queue, if there is one; it waits for an acknowledgement.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such queue; when the channel is gone.
+    pub async fn get(&self, queue: &str) -> Result<Option<Delivery>, Error> {
+        let got = self
+            .inner
+            .basic_get(short(queue)?, BasicGetOptions::default())
+            .await?;
+        Ok(got.map(Delivery::got))
     }
 
     /// Ends a consumer: what is delivered and not acknowledged stays so until the channel ends.

@@ -53,6 +53,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    pub(crate) fn got(message: lapin::message::BasicGetMessage) -> Self {
+        Self {
+            inner: message.delivery,
+        }
+    }
+
     /// What [`crate::Channel::ack`] takes.
     #[must_use]
     pub fn tag(&self) -> u64 {

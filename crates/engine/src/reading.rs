@@ -164,7 +164,8 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
 
     fn record_progress(&mut self) {
         let token = self.shard.progress().to_json();
-        let due = token != self.keeper.last_written() || self.written_at.elapsed() > self.owner.config.renew_after;
+        let due = token != self.keeper.last_written()
+            || self.written_at.elapsed() > self.owner.config.renew_after;
         if due && !self.keeper.is_writing() {
             self.keeper.begin_write(token);
             self.written_at = Instant::now();

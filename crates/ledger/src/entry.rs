@@ -56,6 +56,17 @@ impl State {
     }
 }
 
+impl std::str::FromStr for State {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.word() == word)
+            .ok_or_else(|| format!("no state is called {word:?}"))
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -88,7 +99,7 @@ pub enum Inserted {
 }
 
 /// The right to act on one entry, given out by a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket {
     pub(crate) seq: i64,
     pub(crate) fence: i64,
@@ -111,6 +122,9 @@ pub struct Claim {
     pub created_ms: i64,
     /// When the first attempt began, if there was one, in milliseconds since the epoch.
     pub first_try_ms: Option<i64>,
+    /// The digest that it was in doubt by and is sent again with; all of its members are claimed
+    /// together.
+    pub digest: Option<String>,
 }
 
 /// How an attempt ended. The text is for people: the provider's words, or what went wrong.
@@ -135,7 +149,8 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// The entry is in this state now. It is `in_doubt` whatever the outcome said, when a
-    /// retry was asked for after the lease had ended.
+    /// retry was asked for after the lease had ended, and when the provider refuses what an
+    /// earlier attempt may have brought it.
     Now(State),
     /// The ticket is not the entry's last one, or the entry is settled: nothing changed.
     Stale,
@@ -153,18 +168,67 @@ pub struct Swept {
 /// An entry in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// To be shown to [`crate::Ledger::resend`].
+    /// To be shown to [`crate::Ledger::resend`] and [`crate::Ledger::record`].
     pub ticket: Ticket,
     /// The alert's id.
     pub alert: String,
     /// Who was to get it.
     pub recipient: String,
+    /// What may have been delivered.
+    pub payload: Vec<u8>,
     /// Attempts made.
     pub attempts: u32,
+    /// When the entry was inserted, in milliseconds since the epoch.
+    pub created_ms: i64,
     /// When the first attempt began, in milliseconds since the epoch.
     pub first_try_ms: i64,
+    /// The digest that it is in doubt by.
+    pub digest: Option<String>,
+    /// The provider refused a repeat for good: another one would not settle it.
+    pub refused: bool,
     /// What is known of it.
     pub note: String,
+}
+
+/// A failed entry that is still to be published as undelivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dead {
+    /// To be shown to [`crate::Ledger::buried`].
+    pub grave: Grave,
+    /// Everything that is known of it.
+    pub entry: Entry,
+    /// What was not delivered.
+    pub payload: Vec<u8>,
+}
+
+/// Which failure of an entry is meant: an entry may be taken up again and fail again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grave {
+    pub(crate) seq: i64,
+    /// The how manieth failure of this entry it is, from 1.
+    pub burial: u32,
+}
+
+/// What a person decides of an entry in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It came through.
+    Delivered,
+    /// A repeat is better than a miss: due at once, with a new deadline.
+    Resend,
+}
+
+/// Which entries to list; everything that is `None` is not looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// The channel's name.
+    pub channel: Option<String>,
+    /// The state.
+    pub state: Option<State>,
+    /// Changed at this time or later, in milliseconds since the epoch.
+    pub since_ms: Option<i64>,
+    /// At most so many, the last changed first.
+    pub limit: usize,
 }
 
 /// What stands in a ledger for one channel.
@@ -193,12 +257,19 @@ pub struct Entry {
     pub attempts: u32,
     /// How often the same key came with another payload.
     pub conflicts: u32,
+    /// An attempt before the last one was left in doubt: it may have been delivered whatever
+    /// came of the last.
+    pub doubted: bool,
+    /// The digest that it was last sent in, if it was.
+    pub digest: Option<String>,
     /// When it is due, or when its lease ends, in milliseconds since the epoch.
     pub due_ms: i64,
     /// When it was inserted, in milliseconds since the epoch.
     pub created_ms: i64,
     /// When its state last changed, in milliseconds since the epoch.
     pub updated_ms: i64,
+    /// When the first attempt began, if there was one, in milliseconds since the epoch.
+    pub first_try_ms: Option<i64>,
     /// What the provider said last.
     pub note: String,
 }

@@ -13,23 +13,28 @@
 //! explicit [`Ledger::resend`] gets it out again. `claimed` has sent nothing and becomes
 //! `pending`.
 //!
-//! One process holds a ledger file at a time, by a lock that the kernel gives up when the
-//! process ends, however it ends. That is how the next one knows that every `claimed` and
-//! `sending` it finds belongs to a dead process. Inside the process each claim carries a fence
-//! number: a worker that was paused past its lease finds its ticket stale.
+//! There are two of them behind one trait, [`Ledger`]: [`Sqlite`], a file that one process holds
+//! at a time, by a lock that the kernel gives up when the process ends, however it ends (that is
+//! how the next one knows that every `claimed` and `sending` it finds belongs to a dead process);
+//! and [`Postgres`], which several hosts share, where only the end of a lease says so. In both
+//! each claim carries a fence number: a worker that was paused past its lease finds its ticket
+//! stale.
 //!
 //! Time is an argument: milliseconds since the epoch, `i64`.
 
 mod entry;
-mod file;
-mod handle;
-mod lock;
-mod store;
-mod writer;
+mod error;
+mod ledger;
+mod location;
+mod postgres;
+mod sqlite;
 
 pub use entry::{
-    Claim, Doubt, Entry, Inserted, NewEntry, Outcome, Recorded, Standing, State, Swept, Ticket,
-    hash,
+    Claim, Dead, Decision, Doubt, Entry, Filter, Grave, Inserted, NewEntry, Outcome, Recorded,
+    Standing, State, Swept, Ticket, hash,
 };
-pub use file::OpenError;
-pub use handle::{Error, Ledger};
+pub use error::{Error, OpenError};
+pub use ledger::{Ledger, Reply};
+pub use location::{Location, Server};
+pub use postgres::{Clock, Postgres};
+pub use sqlite::Sqlite;

@@ -1,6 +1,6 @@
 //! The thread behind the ledger: groups, order, ends.
 
-use ledger::{Error, Inserted, Ledger, NewEntry, OpenError, Outcome, Recorded, State};
+use ledger::{Error, Inserted, Ledger, NewEntry, OpenError, Outcome, Recorded, Sqlite, State};
 
 fn entry(alert: usize) -> NewEntry {
     NewEntry {
@@ -14,7 +14,7 @@ fn entry(alert: usize) -> NewEntry {
 #[tokio::test]
 async fn many_requests_share_a_commit() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, _) = Ledger::open(&folder.path().join("l"), 0).unwrap();
+    let (ledger, _) = Sqlite::open(&folder.path().join("l"), 0).unwrap();
     let mut inserts = tokio::task::JoinSet::new();
     for i in 0..500 {
         let ledger = ledger.clone();
@@ -31,16 +31,16 @@ async fn many_requests_share_a_commit() {
 async fn closing_carries_out_what_was_asked_and_lets_go_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("l");
-    let (ledger, _) = Ledger::open(&path, 0).unwrap();
+    let (ledger, _) = Sqlite::open(&path, 0).unwrap();
     assert!(matches!(
-        Ledger::open(&path, 0),
+        Sqlite::open(&path, 0),
         Err(OpenError::InUse { .. })
     ));
     let (inserted, ()) = tokio::join!(ledger.insert(vec![entry(1)], 0), ledger.close());
     assert_eq!(inserted, Ok(vec![Inserted::New]));
     assert_eq!(ledger.insert(vec![entry(2)], 0).await, Err(Error::Closed));
 
-    let (again, _) = Ledger::open(&path, 0).unwrap();
+    let (again, _) = Sqlite::open(&path, 0).unwrap();
     assert_eq!(again.look("1").await.unwrap().len(), 1);
 }
 
@@ -48,26 +48,37 @@ async fn closing_carries_out_what_was_asked_and_lets_go_of_the_file() {
 #[tokio::test]
 async fn a_worker_that_wakes_up_late_sends_nothing_new() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, _) = Ledger::open(&folder.path().join("l"), 0).unwrap();
+    let (ledger, _) = Sqlite::open(&folder.path().join("l"), 0).unwrap();
     ledger.insert(vec![entry(1)], 0).await.unwrap();
 
     let claims = ledger.claim("mail", 1, 10, 0).await.unwrap();
     let sleeper = claims[0].ticket;
-    assert_eq!(ledger.begin(sleeper, 10, 10).await, Ok(false), "lease over");
+    assert_eq!(
+        ledger.begin(vec![sleeper], None, 10, 10).await,
+        Ok(vec![false]),
+        "lease over"
+    );
     ledger.sweep(10).await.unwrap();
     let other = ledger.claim("mail", 1, 10, 10).await.unwrap()[0].ticket;
-    assert_eq!(ledger.begin(sleeper, 10, 11).await, Ok(false), "stale");
+    assert_eq!(
+        ledger.begin(vec![sleeper], None, 10, 11).await,
+        Ok(vec![false]),
+        "stale"
+    );
 
-    assert_eq!(ledger.begin(other, 10, 11).await, Ok(true));
+    assert_eq!(
+        ledger.begin(vec![other], None, 10, 11).await,
+        Ok(vec![true])
+    );
     let retry = |at_ms| Outcome::RetryAt {
         at_ms,
         note: String::new(),
     };
-    let stale = ledger.record(sleeper, retry(20), 12).await;
-    assert_eq!(stale, Ok(Recorded::Stale));
+    let stale = ledger.record(vec![sleeper], retry(20), 12).await;
+    assert_eq!(stale, Ok(vec![Recorded::Stale]));
     assert_eq!(ledger.sweep(21).await.unwrap().in_doubt, 1);
-    let late = ledger.record(other, retry(30), 22).await;
-    assert_eq!(late, Ok(Recorded::Now(State::InDoubt)));
+    let late = ledger.record(vec![other], retry(30), 22).await;
+    assert_eq!(late, Ok(vec![Recorded::Now(State::InDoubt)]));
     assert!(
         ledger
             .claim("mail", 9, 10, 1_000_000)
@@ -76,7 +87,7 @@ async fn a_worker_that_wakes_up_late_sends_nothing_new() {
             .is_empty()
     );
     let settled = ledger
-        .record(other, Outcome::Delivered(String::new()), 23)
+        .record(vec![other], Outcome::Delivered(String::new()), 23)
         .await;
-    assert_eq!(settled, Ok(Recorded::Now(State::Delivered)));
+    assert_eq!(settled, Ok(vec![Recorded::Now(State::Delivered)]));
 }

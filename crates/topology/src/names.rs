@@ -34,3 +34,8 @@ pub fn progress_queue(shards: u32, i: u32) -> String {
 pub fn alert_queue(channel: &str) -> String {
     format!("Aldebaran.Alert.{channel}")
 }
+
+/// The queue that tells who works on a channel, by consumers alone: it never holds a message.
+pub fn ledger_queue(channel: &str) -> String {
+    format!("Aldebaran.Ledger.{channel}")
+}

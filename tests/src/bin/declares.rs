@@ -47,7 +47,7 @@ fn measure() -> Result<()> {
         let broker = PrivateBroker::start(Settings {
             release,
             management: true,
-            tls: false,
+            ..Settings::default()
         })?;
         let limit = plain_client(&broker, queues)?;
         let [plan, apply, in_sync, no_op] = declare(&broker, queues)?.map(|one| one.as_secs_f64());

@@ -43,6 +43,7 @@ impl Machine for Auditing {
             begin_us,
             replayed,
             body,
+            ..
         } = *message;
         self.books.end_due(log_us, &mut Vec::new());
         let moment = Moment {

@@ -24,6 +24,7 @@ impl Expected {
                 let message = Arrived {
                     offset,
                     time_us: Some(entry.time_us),
+                    forwarded: false,
                     body: &entry.body,
                 };
                 let mut effects = Vec::new();

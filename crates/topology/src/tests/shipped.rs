@@ -40,12 +40,15 @@ fn the_shipped_file_describes_the_names_that_the_programs_use() {
                 names::progress_queue(shards, i),
             ]
         });
-        let of_channels = ["email", "webhook", "stdout"].map(names::alert_queue);
+        let channels = ["email", "webhook", "stdout"];
+        let of_channels = channels.map(names::alert_queue);
+        let who_works = channels.map(names::ledger_queue);
         let expected = ends
             .into_iter()
             .chain([names::AUDITORS.to_owned()])
             .chain(of_shards)
-            .chain(of_channels);
+            .chain(of_channels)
+            .chain(who_works);
         assert_eq!(queues, expected.collect());
         assert!(
             topology

@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, config::DbConfig};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use crate::lock::{Lock, Refused};
+use super::lock::{Lock, Refused};
+use crate::OpenError;
 
 /// "ALDL", in the header of every ledger: tells it from any other SQLite file.
 const APPLICATION_ID: u32 = 0x414C_444C;
 /// The schema that this program reads and writes.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// A larger file is not read through at the start: the check reads about 1 GB/s.
 const CHECKED_BYTES: u64 = 256 << 20;
 /// How long somebody else's write (a person with the sqlite3 shell) is waited for.
@@ -23,7 +24,7 @@ const BUSY: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = "
 CREATE TABLE delivery (
-  seq          INTEGER PRIMARY KEY,
+  seq          INTEGER PRIMARY KEY AUTOINCREMENT,
   alert        TEXT NOT NULL,
   channel      TEXT NOT NULL,
   recipient    TEXT NOT NULL,
@@ -33,83 +34,43 @@ CREATE TABLE delivery (
   fence        INTEGER NOT NULL DEFAULT 0, -- claims so far: an older ticket is stale
   attempts     INTEGER NOT NULL DEFAULT 0,
   conflicts    INTEGER NOT NULL DEFAULT 0,
+  doubted      INTEGER NOT NULL DEFAULT 0, -- an earlier attempt was left in doubt
+  refused      INTEGER NOT NULL DEFAULT 0, -- and a repeat was refused for good
+  burials      INTEGER NOT NULL DEFAULT 0, -- times that it failed
+  unburied     INTEGER NOT NULL DEFAULT 0, -- still to be published as undelivered
   created_ms   INTEGER NOT NULL,
   updated_ms   INTEGER NOT NULL,
   first_try_ms INTEGER,
+  digest       TEXT,
   note         TEXT NOT NULL DEFAULT '',
   payload_hash BLOB NOT NULL,
-  payload      BLOB NOT NULL,
   UNIQUE (alert, channel, recipient)
 ) STRICT;
+-- Apart, so that a change of state does not write the words again.
+CREATE TABLE letter (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL) STRICT;
 CREATE INDEX due      ON delivery (channel, due_ms, seq) WHERE state IN ('pending', 'retry_at');
 CREATE INDEX leased   ON delivery (due_ms)               WHERE state IN ('claimed', 'sending');
 CREATE INDEX doubtful ON delivery (channel, seq)         WHERE state = 'in_doubt';
 CREATE INDEX finished ON delivery (updated_ms)           WHERE state IN ('delivered', 'failed');
+CREATE INDEX unburied ON delivery (channel, seq)         WHERE unburied = 1;
+CREATE INDEX together ON delivery (digest)
+  WHERE state = 'retry_at' AND digest IS NOT NULL;
 ";
 
-/// Why a ledger cannot be opened. Nothing was written to it.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file is something else.
-    #[error(
-        "open the ledger {path}: {what}; nothing was written to it. Name another file, or move \
-         this one away"
-    )]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        what: &'static str,
-    },
-    /// A later version of the program made it.
-    #[error(
-        "open the ledger {path}: its schema is version {found} and this program knows {VERSION}; \
-         nothing was written to it. Use the program that made it"
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The version that it has.
-        found: u32,
-    },
-    /// The file is a ledger and is damaged.
-    #[error(
-        "open the ledger {path}: it is damaged ({reason}); keep it with its -wal file, and restore \
-         a copy. With a fresh ledger, alerts that the broker delivers again are sent again"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's words.
-        reason: String,
-    },
-    /// Another process has it.
-    #[error(
-        "open the ledger {path}: {} is using it; stop that first, or give this process a ledger of \
-         its own", holder(*.pid)
-    )]
-    InUse {
-        /// The file.
-        path: PathBuf,
-        /// Who, if it could be read.
-        pid: Option<u32>,
-    },
-    /// The file or its folder cannot be used.
-    #[error("open the ledger {path}: {reason}")]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        reason: String,
-    },
-}
-
-fn holder(pid: Option<u32>) -> String {
-    pid.map_or_else(
-        || "another process".to_owned(),
-        |pid| format!("process {pid}"),
-    )
-}
+/// From version 1, which kept the words in the same row and knew neither digests nor burials.
+/// What had failed by then was never published, and is not now.
+const FROM_1: &str = "
+ALTER TABLE delivery RENAME TO delivery_1;
+DROP INDEX due; DROP INDEX leased; DROP INDEX doubtful; DROP INDEX finished;
+";
+const MOVE_1: &str = "
+INSERT INTO delivery (seq, alert, channel, recipient, state, due_ms, fence, attempts, conflicts,
+    created_ms, updated_ms, first_try_ms, note, payload_hash)
+  SELECT seq, alert, channel, recipient, state, due_ms, fence, attempts, conflicts,
+    created_ms, updated_ms, first_try_ms, note, payload_hash FROM delivery_1;
+INSERT INTO letter SELECT seq, payload FROM delivery_1;
+DROP TABLE delivery_1;
+";
 
 /// Opens a ledger, or makes one where there is no file or an empty one. The connection must be
 /// dropped before the lock.
@@ -134,6 +95,33 @@ pub(crate) fn open(path: &Path) -> Result<(Connection, Lock), OpenError> {
     })?;
     let connection = connect(path).map_err(|fault| fault.at(path))?;
     Ok((connection, lock))
+}
+
+/// Opens a ledger that is there and whole, without its lock: beside whoever holds it.
+pub(crate) fn open_beside(path: &Path) -> Result<Connection, OpenError> {
+    refuse_foreign(path)?;
+    let unusable = |reason: String| OpenError::Unusable {
+        path: path.to_owned(),
+        reason,
+    };
+    let bytes = path.metadata().map_err(|e| unusable(e.to_string()))?.len();
+    if bytes == 0 {
+        return Err(unusable("it is empty".to_owned()));
+    }
+    let attach = || -> Result<Connection, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        match connection.pragma_query_value(None, "user_version", |r| r.get(0))? {
+            VERSION => {}
+            found if found > VERSION => return Err(Fault::Newer(found)),
+            found => return Err(Fault::Older(found)),
+        }
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        Ok(connection)
+    };
+    attach().map_err(|fault| fault.at(path))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -192,6 +180,7 @@ enum Fault {
     Damaged(String),
     Foreign,
     Newer(u32),
+    Older(u32),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -218,6 +207,12 @@ impl Fault {
                 what: "it is an SQLite database of another program",
             },
             Self::Newer(found) => OpenError::Newer { path, found },
+            Self::Older(found) => OpenError::Unusable {
+                path,
+                reason: format!(
+                    "its schema is version {found}: run the channel once, which brings it up"
+                ),
+            },
         }
     }
 }
@@ -242,6 +237,7 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     match (application, version) {
         (0, 0) if objects == 0 => make(&mut connection)?,
         (APPLICATION_ID, VERSION) => check(&connection, path)?,
+        (APPLICATION_ID, 1) => bring_up(&mut connection)?,
         (APPLICATION_ID, found) if found > VERSION => return Err(Fault::Newer(found)),
         (APPLICATION_ID, found) => {
             return Err(Fault::Damaged(format!("its schema version is {found}")));
@@ -270,8 +266,21 @@ fn make(connection: &mut Connection) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
+/// Makes the present schema out of version 1, in one transaction.
+fn bring_up(connection: &mut Connection) -> Result<(), Fault> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(FROM_1)?;
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(MOVE_1)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
 fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    connection.prepare("SELECT seq, fence, payload FROM delivery INDEXED BY due WHERE state IN ('pending', 'retry_at')")?;
+    connection.prepare(
+        "SELECT seq, fence, burials, payload FROM delivery INDEXED BY due JOIN letter USING (seq)
+         WHERE state IN ('pending', 'retry_at')",
+    )?;
     let bytes = path.metadata().map_or(0, |data| data.len());
     if bytes > CHECKED_BYTES {
         return Ok(());
@@ -285,128 +294,4 @@ fn check(connection: &Connection, path: &Path) -> Result<(), Fault> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder() -> tempfile::TempDir {
-        tempfile::tempdir().unwrap()
-    }
-
-    /// Opens, expects a refusal, and proves that the file is as it was.
-    fn refused(path: &Path) -> String {
-        let before = std::fs::read(path).unwrap();
-        let error = open(path).expect_err("refused").to_string();
-        assert_eq!(before, std::fs::read(path).unwrap(), "overwritten");
-        error
-    }
-
-    fn a_full_ledger(path: &Path) {
-        let (connection, _lock) = open(path).unwrap();
-        for i in 0..500 {
-            connection
-                .execute(
-                    "INSERT INTO delivery (alert, channel, recipient, state, due_ms, created_ms, \
-                     updated_ms, payload_hash, payload) VALUES (?, 'c', 'r', 'pending', 0, 0, 0, x'00', ?)",
-                    (i.to_string(), vec![7u8; 300]),
-                )
-                .unwrap();
-        }
-    }
-
-    #[test]
-    fn a_ledger_opens_again() {
-        let folder = folder();
-        let path = folder.path().join("l");
-        a_full_ledger(&path);
-        let (connection, _lock) = open(&path).unwrap();
-        let rows: i64 = connection
-            .query_row("SELECT count(*) FROM delivery", [], |r| r.get(0))
-            .unwrap();
-        assert_eq!(rows, 500);
-    }
-
-    #[test]
-    fn an_empty_file_becomes_a_ledger_and_others_cannot_read_it() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = folder();
-        File::create(folder.path().join("empty")).unwrap();
-        assert!(open(&folder.path().join("empty")).is_ok());
-        assert!(open(&folder.path().join("fresh")).is_ok());
-        let mode = folder.path().join("fresh").metadata().unwrap();
-        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_second_holder_is_refused_by_any_name() {
-        let folder = folder();
-        let path = folder.path().join("l");
-        let _held = open(&path).unwrap();
-        let link = folder.path().join("link");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        for name in [&path, &link] {
-            let error = open(name).err().unwrap().to_string();
-            assert!(
-                error.contains(&format!("process {}", std::process::id())),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_foreign_file_is_left_alone() {
-        let folder = folder();
-        let text = folder.path().join("text");
-        std::fs::write(&text, "dear diary").unwrap();
-        assert!(refused(&text).contains("not a ledger"));
-        assert!(!beside(&text, "-lock").exists());
-
-        let other = folder.path().join("other");
-        Connection::open(&other)
-            .unwrap()
-            .execute_batch("CREATE TABLE t (x)")
-            .unwrap();
-        assert!(refused(&other).contains("another program"));
-        assert!(
-            open(folder.path())
-                .err()
-                .unwrap()
-                .to_string()
-                .contains("regular file")
-        );
-        let nowhere = open(&folder.path().join("no/such/l")).err().unwrap();
-        assert!(matches!(nowhere, OpenError::Unusable { .. }), "{nowhere}");
-    }
-
-    #[test]
-    fn a_newer_ledger_is_refused() {
-        let folder = folder();
-        let path = folder.path().join("l");
-        let (connection, _lock) = open(&path).unwrap();
-        connection.pragma_update(None, "user_version", 9).unwrap();
-        drop((connection, _lock));
-        assert!(refused(&path).contains("version 9"));
-    }
-
-    #[test]
-    fn a_damaged_ledger_is_refused() {
-        let folder = folder();
-        let path = folder.path().join("l");
-        a_full_ledger(&path);
-        let whole = std::fs::read(&path).unwrap();
-
-        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        assert!(refused(&path).contains("damaged"));
-
-        let mut torn = whole.clone();
-        let middle = torn.len() / 2;
-        torn[middle..middle + 8192].fill(0xa5);
-        std::fs::write(&path, &torn).unwrap();
-        assert!(refused(&path).contains("damaged"));
-
-        std::fs::write(&path, &whole[..60]).unwrap();
-        assert!(refused(&path).contains("not a ledger"));
-
-        std::fs::write(&path, &whole).unwrap();
-        assert!(open(&path).is_ok());
-    }
-}
+mod tests;

@@ -10,7 +10,8 @@ use std::sync::{
 use rusqlite::{Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{handle::Error, lock::Lock, store::Store};
+use super::{lock::Lock, store::Store};
+use crate::Error;
 
 /// Requests that may wait for the writer; more make their senders wait.
 pub(crate) const QUEUE: usize = 1024;
@@ -72,7 +73,7 @@ where
 /// The thread's main: ends when told to, or when every handle is dropped.
 pub(crate) fn write(
     store: Store,
-    lock: Lock,
+    lock: Option<Lock>,
     mut commands: mpsc::Receiver<Command>,
     commits: &Arc<AtomicU64>,
 ) {
@@ -109,7 +110,7 @@ pub(crate) fn write(
 }
 
 fn commit(store: &Store, mut group: Vec<Box<dyn Request>>) {
-    let committed = transact(store, &mut group).map_err(|error| Error::from_sqlite(&error));
+    let committed = transact(store, &mut group).map_err(|error| super::error(&error));
     for request in group {
         request.answer(committed.clone());
     }
@@ -119,7 +120,7 @@ fn commit(store: &Store, mut group: Vec<Box<dyn Request>>) {
 /// request's own.
 fn transact(store: &Store, group: &mut [Box<dyn Request>]) -> rusqlite::Result<()> {
     let transaction =
-        Transaction::new_unchecked(store.connection(), TransactionBehavior::Immediate)?;
+        Transaction::new_unchecked(&store.connection, TransactionBehavior::Immediate)?;
     for request in group {
         request.run(store)?;
     }
