@@ -85,13 +85,16 @@ impl Scene<'_> {
         let first = self.until_killed_at_the_point(amqp)?;
         let second = format!("second-{}", self.cell.name());
 
-        let channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
+        let mut channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
         // The broker may have given it already; here it comes once more in any case.
         self.channel.raise(amqp, &first)?;
         self.channel.raise(amqp, &second)?;
         self.channel.until_word(&second, "delivered")?;
         let expected = self.cell.point.ending(self.cell.policy);
         self.channel.until_word(&first, expected.word)?;
+        if self.cell.policy == Policy::Ask && expected.word == "in_doubt" {
+            channel_boy.says("the provider shows nothing")?;
+        }
         channel_boy.terminate()?.successful()?;
 
         // A sink that nobody waits for may be a moment behind.

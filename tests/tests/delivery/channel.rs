@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use private_postgres::Database;
 use tests::{Amqp, NSCA_PASSWORD, Stage, Start, binary, repository, until};
-use topology::names::alert_queue;
+use topology::names::{alert_queue, ledger_queue};
 
 use crate::alerts::alert_of;
-use crate::ledger::LedgerFile;
+use crate::ledger::Ledger;
 use crate::route::{Place, Route};
 use crate::sinks::{SECRET, Sinks};
 
@@ -17,7 +18,7 @@ pub(crate) struct Channel<'a> {
     stage: &'a Stage,
     name: String,
     folder: PathBuf,
-    ledger: LedgerFile,
+    ledger: Ledger,
 }
 
 impl<'a> Channel<'a> {
@@ -48,12 +49,20 @@ impl<'a> Channel<'a> {
         let quorum = r#"{"durable":true,"arguments":{"x-queue-type":"quorum"}}"#;
         let queue = format!("queues/{}", alert_queue(name));
         stage.vhost().create_object(&queue, quorum)?;
+        let queue = format!("queues/{}", ledger_queue(name));
+        stage.vhost().create_object(&queue, r#"{"durable":true}"#)?;
         Ok(Self {
             stage,
             name: name.to_owned(),
-            ledger: LedgerFile::at(&folder.join("ledger")),
+            ledger: Ledger::File(folder.join("ledger")),
             folder,
         })
+    }
+
+    /// The same channel with a ledger that several processes may share.
+    pub(crate) fn sharing(mut self, database: Database) -> Self {
+        self.ledger = Ledger::Server(database);
+        self
     }
 
     /// Where a channel of this name has its files.
@@ -68,17 +77,31 @@ impl<'a> Channel<'a> {
 
     /// A channel-boy for it: `program` is the shipped one, or the one with crash points.
     pub(crate) fn channel_boy(&self, program: &str) -> Result<Start> {
+        self.channel_boy_with(program, &self.ledger)
+    }
+
+    /// The same with another ledger than the channel's own.
+    pub(crate) fn channel_boy_with(&self, program: &str, ledger: &Ledger) -> Result<Start> {
+        Ok(self
+            .start(program, ledger)?
+            .args(["-v", "--channel", &self.name]))
+    }
+
+    /// A command of the operator's, about this channel.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Start> {
+        let start = self.start("channel-boy", &self.ledger)?;
+        Ok(start.args(arguments).args(["--channel", &self.name]))
+    }
+
+    fn start(&self, program: &str, ledger: &Ledger) -> Result<Start> {
         Ok(Start::new(program, binary(program)?, &self.folder)
             .env("ALDEBARAN_AMQP_URL", self.stage.vhost().guest_url())
             .env("ALDEBARAN_TOPOLOGY", repository("topology.toml"))
             .env("BUS_URL", self.stage.vhost().guest_url())
             .env("SINK_SECRET", SECRET)
             .env("NSCA_SECRET", NSCA_PASSWORD)
-            .args(["-v", "--channel", &self.name])
-            .arg("--config")
-            .arg(self.folder.join("channels.toml"))
-            .arg("--ledger")
-            .arg(self.folder.join("ledger")))
+            .env("ALDEBARAN_CHANNELS", self.folder.join("channels.toml"))
+            .env("ALDEBARAN_LEDGER", ledger.place()))
     }
 
     /// Raises the alert of an order, as an auditor does.

@@ -1,31 +1,53 @@
-//! The ledger's word, read by the witness from the file itself.
+//! The ledger's word, read by the witness from the file or the table itself.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use private_postgres::Database;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use trade::Alert;
 
-/// A ledger file, which a channel-boy may be writing to.
+/// A ledger, which channel-boys may be writing to.
 #[derive(Debug)]
-pub(crate) struct LedgerFile(PathBuf);
+pub(crate) enum Ledger {
+    File(PathBuf),
+    Server(Database),
+}
 
-impl LedgerFile {
-    pub(crate) fn at(path: &Path) -> Self {
-        Self(path.to_owned())
+impl Ledger {
+    /// As a channel-boy is told where it is.
+    pub(crate) fn place(&self) -> OsString {
+        match self {
+            Self::File(path) => path.into(),
+            Self::Server(database) => database.url().into(),
+        }
     }
 
     /// The state of an alert that has one recipient; nothing if it is not there.
     pub(crate) fn word(&self, alert: &Alert) -> Result<Option<String>> {
-        if !self.0.exists() {
-            return Ok(None);
+        match self {
+            Self::File(path) => of_file(path, alert),
+            Self::Server(database) => {
+                let id = &alert.alert_id;
+                let said =
+                    database.query(&format!("SELECT state FROM delivery WHERE alert = '{id}'"))?;
+                let word = said.trim().to_owned();
+                Ok((!word.is_empty()).then_some(word))
+            }
         }
-        let file = Connection::open_with_flags(&self.0, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let word = file.query_row(
-            "SELECT state FROM delivery WHERE alert = ?",
-            [alert.alert_id.to_string()],
-            |row| row.get(0),
-        );
-        Ok(word.optional()?)
     }
+}
+
+fn of_file(path: &Path, alert: &Alert) -> Result<Option<String>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let file = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let word = file.query_row(
+        "SELECT state FROM delivery WHERE alert = ?",
+        [alert.alert_id.to_string()],
+        |row| row.get(0),
+    );
+    Ok(word.optional()?)
 }

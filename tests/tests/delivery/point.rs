@@ -20,7 +20,6 @@ pub(crate) enum Point {
 pub(crate) enum Policy {
     Hold,
     Resend,
-    #[expect(dead_code, reason = "no sink can be asked yet")]
     Ask,
 }
 

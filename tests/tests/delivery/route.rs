@@ -87,7 +87,10 @@ impl Route {
 
     /// The policies that a channel of this class may have.
     pub(crate) fn policies(self) -> &'static [Policy] {
-        &[Policy::Hold, Policy::Resend]
+        match self {
+            Self::Sms | Self::File => &[Policy::Hold, Policy::Resend, Policy::Ask],
+            _ => &[Policy::Hold, Policy::Resend],
+        }
     }
 
     /// The keys of a channel in `channels.toml`.
