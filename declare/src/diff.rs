@@ -11,6 +11,15 @@ use topology::{Action, Scope, State, diff};
 use crate::flags::{Output, OutputArgs, PlaceArgs};
 use crate::{states, verdict};
 
+/// What two brokers seldom share, and only some users may see.
+const NOT_ASKED: [&str; 5] = [
+    "vhost",
+    "user",
+    "permission",
+    "topic-permission",
+    "parameter",
+];
+
 /// What `diff` takes.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
@@ -34,7 +43,13 @@ pub(crate) struct DiffArgs {
 pub(crate) async fn compare(args: &DiffArgs) -> Result<(), Fault> {
     let one = side(&args.one, &args.place).await?;
     let other = side(&args.other, &args.place).await?;
-    let plan = diff(&one, &other, &Scope::default());
+    let mut plan = diff(&one, &other, &Scope::default());
+    for entry in &mut plan.entries {
+        let kind = entry.key().map_or("", |key| key.kind());
+        if entry.action == Action::Unmanaged && one.unread.contains_key(kind) {
+            entry.action = Action::Unverified;
+        }
+    }
     match args.output.output {
         Output::Json => {
             use std::io::Write;
@@ -66,7 +81,12 @@ async fn side(name: &str, place: &PlaceArgs) -> Result<State, Fault> {
     } else {
         return states::file(Path::new(name));
     };
-    states::live(&place, &BTreeSet::new()).await
+    let mut live = states::live(&place, &BTreeSet::new()).await?;
+    for kind in NOT_ASKED {
+        let why = "`diff` does not ask brokers for it, `plan` does".to_owned();
+        live.unread.insert(kind, why);
+    }
+    Ok(live)
 }
 
 fn tell(out: &mut impl std::io::Write, plan: &topology::Plan) -> std::io::Result<()> {

@@ -1,6 +1,6 @@
 //! What a version of RabbitMQ rejects, or accepts and ignores.
 //!
-//! From its release notes, and tried on 3.10 and 4.0.
+//! From its release notes; what is said of 4.0 was also tried on one.
 
 use std::fmt;
 use std::str::FromStr;
