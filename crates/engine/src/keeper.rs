@@ -129,18 +129,16 @@ impl<L: Link> Keeper<L> {
         }
     }
 
-    /// Leaves the line, and gives the shard to the next in it with a last word about progress.
-    pub(crate) async fn hand_over(mut self, token: Vec<u8>) -> Result<(), Error> {
+    /// Writes a last word about progress, and takes no further tokens.
+    pub(crate) async fn hand_over(&mut self, token: Vec<u8>) -> Result<(), Error> {
         self.end_write().await?;
         self.channel.cancel(&self.tag).await?;
         self.begin_write(token);
-        self.end_write().await?;
-        // Whatever else was delivered goes back to the queue.
-        self.channel.close().await;
-        Ok(())
+        self.end_write().await
     }
 
-    /// Leaves the line without having had the token.
+    /// Leaves the line. What was delivered and not replaced goes back to the queue, for the next
+    /// in the line.
     pub(crate) async fn leave(self) {
         self.channel.close().await;
     }

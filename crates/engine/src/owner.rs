@@ -66,14 +66,13 @@ impl<H: Host, M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Owner<H, F> {
                     handed_over?;
                     tracing::info!(shard = self.index, "handed over");
                 }
-                Err(_) => {
-                    tracing::warn!(
-                        shard = self.index,
-                        "the broker took no last word about progress in time; the next owner reads more"
-                    );
-                    return Ok(());
-                }
+                Err(_) => tracing::warn!(
+                    shard = self.index,
+                    "the broker took no last word about progress in time; the next owner reads more"
+                ),
             }
+            // A broker that does not answer keeps nobody; dropping the channel closes it too.
+            let _ = timeout(self.config.drain_within, keeper.leave()).await;
         }
         Ok(())
     }

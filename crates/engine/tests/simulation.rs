@@ -204,6 +204,19 @@ fn a_log_made_anew_alerts_in_full() {
     }
 }
 
+/// Who could not hand a shard over in time stands in the line for it again.
+#[test]
+fn a_hand_over_that_fails_is_no_farewell() {
+    for seed in seeds() {
+        let shards = 2 + u32::try_from(seed % 2).expect("small");
+        let market = Market::generate(seed, shards, 0..1);
+        simulated(async {
+            let mut world = World::new(&market, seed, Faults::default());
+            world.hand_over_in_vain().await;
+        });
+    }
+}
+
 #[test]
 fn one_seed_is_one_run() {
     let seed = 5;

@@ -23,6 +23,9 @@ const SETTLED_WITHIN_MS: u64 = 180_000;
 /// How long the next in the line may wait for the token of one that was killed.
 const AT_ONCE_MS: u64 = 100;
 
+/// Longer than a draining, a hand-over and the counts of the roster before them.
+const ALARM_MS: u64 = 40_000;
+
 pub(crate) struct Auditor {
     pub(crate) id: ProcessId,
     pub(crate) stop: CancellationToken,
@@ -110,6 +113,23 @@ impl World {
             self.see_to_the_auditors();
             self.simulation.run_for(1000).await;
         }
+    }
+
+    /// One auditor has to give shards to a second one while the broker takes nothing for longer
+    /// than a hand-over lasts; then it is alone again.
+    pub(crate) async fn hand_over_in_vain(&mut self) {
+        self.wanted = 1;
+        self.settle().await;
+        self.tell("an alarm, and a second auditor");
+        self.simulation.block(ALARM_MS);
+        self.wanted = 2;
+        self.settle().await;
+        self.simulation.run_for(ALARM_MS).await;
+        self.settle().await;
+        self.tell("the second auditor is killed");
+        self.wanted = 1;
+        self.simulation.kill(self.auditors[1].id);
+        self.settle().await;
     }
 
     /// Lets things happen until the log is written, then mends everything and waits until all
