@@ -2,10 +2,11 @@
 # make test    everything that is checked: format, lints, docs, tests
 # make soak    faults under load, for long
 # make bench   everything measured, into docs/benchmarks; QUICK=1 for a look of three minutes
+# make deliveries how fast a channel delivers; ALDEBARAN_ENTRIES=10000000 with a full ledger
 # make figures what a change of owner, an open book and a large topology cost
 # make build   the programs, into target/release
 
-.PHONY: bench build demo figures soak test
+.PHONY: bench build deliveries demo figures soak test
 
 build:
 	cargo build --release --workspace
@@ -40,3 +41,7 @@ figures: build
 	target/release/figures
 	target/release/declares
 	cargo run --release --quiet -p book --example memory
+
+deliveries: build
+	tests/packages.sh test
+	target/release/deliveries --entries $${ALDEBARAN_ENTRIES:-0}
