@@ -82,7 +82,9 @@ impl Both {
                     Some(r) => ledger.claim_for(channel, r, limit, lease_ms, now_ms).await,
                     None => ledger.claim(channel, limit, lease_ms, now_ms).await,
                 };
-                let expected = self.model.claim(channel, recipient.as_deref(), limit, lease_ms);
+                let expected = self
+                    .model
+                    .claim(channel, recipient.as_deref(), limit, lease_ms);
                 self.take(channel, claims.unwrap(), expected);
             }
             Step::Begin {
