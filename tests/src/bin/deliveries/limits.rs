@@ -23,19 +23,26 @@ const TOGETHER: usize = 256;
 #[tokio::main]
 pub(crate) async fn plain_client(receiver: &Receiver, count: usize, at_once: u16) -> Result<f64> {
     let share = count.div_ceil(usize::from(at_once));
+    receiver.forget()?;
     let begun = Instant::now();
-    let connections = (0..at_once).map(|_| tokio::spawn(one_connection(receiver.port, share)));
+    let connections = (0..at_once).map(|at| {
+        let first = usize::from(at) * share;
+        tokio::spawn(one_connection(receiver.port, first..first + share))
+    });
     for ended in try_join_all(connections).await? {
         ended?;
     }
-    Ok((share * usize::from(at_once)) as f64 / begun.elapsed().as_secs_f64())
+    let (sent, took) = (share * usize::from(at_once), begun.elapsed());
+    let arrived = receiver.arrived()?.distinct;
+    ensure!(arrived == sent, "post {sent} alerts: {arrived} arrived");
+    Ok(sent as f64 / took.as_secs_f64())
 }
 
-async fn one_connection(port: u16, count: usize) -> Result<()> {
+async fn one_connection(port: u16, numbers: std::ops::Range<usize>) -> Result<()> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.set_nodelay(true)?;
     let mut answer = [0; 1024];
-    for number in 0..count {
+    for number in numbers {
         let body = alert(number).to_json();
         let head = format!(
             "POST /alerts HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n\r\n",
