@@ -42,6 +42,11 @@ impl CountingSink {
     ///
     /// When it does not listen; then with what it said.
     pub fn start() -> Result<Self> {
+        // Between the look for a free port and the listening somebody else may take it.
+        Self::try_to_start().or_else(|_| Self::try_to_start())
+    }
+
+    fn try_to_start() -> Result<Self> {
         let folder = Folder::temporary("aldebaran-sink-")?;
         write_certificates(folder.path())?;
         make_keys(folder.path())?;

@@ -69,6 +69,12 @@ impl From<lapin::Error> for Error {
         };
         let words = amqp.get_message().to_string();
         match amqp.kind() {
+            // It does exist: its node, or its leader, is not up yet.
+            AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)
+                if words.contains("is down or inaccessible") =>
+            {
+                Error::Lost(words)
+            }
             AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND) => Error::Missing(words),
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Error::Denied(words),
             AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => Error::Conflict(words),

@@ -112,6 +112,7 @@ fn orders() -> impl Iterator<Item = String> {
     (0..ALERTS).map(|number| format!("storm-{number}"))
 }
 
+/// A broker that is just back refuses at first.
 fn raise_all(channel: &Channel<'_>, amqp: &Amqp) -> Result<()> {
-    orders().try_for_each(|order| channel.raise(amqp, &order))
+    orders().try_for_each(|order| until("an alert is raised", || channel.raise(amqp, &order).ok()))
 }
