@@ -200,7 +200,9 @@ fn make_bench_fails_loudly_when_an_alert_is_missing() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         // The programs as they are, but for an auditor whose books end at once and a publisher
         // that is not in a hurry.
-        symlink(binary("declare")?, stage.folder().join("declare"))?;
+        for program in ["declare", "plain-lapin"] {
+            symlink(binary(program)?, stage.folder().join(program))?;
+        }
         let benchmark = stage.folder().join("benchmark");
         fs::copy(binary("benchmark")?, &benchmark)?;
         stand_in(
