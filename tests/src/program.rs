@@ -111,9 +111,17 @@ impl Start {
         };
         let (output, log) = (unused("out")?, unused("log")?);
         let inherited = |name: &OsStr| name.to_string_lossy().starts_with("ALDEBARAN_");
-        let mut command = Command::new("setpriv");
+        // A shell that runs the tests in the background has them ignore Ctrl-C, and they would
+        // hand that on.
+        let mut command = Command::new("env");
         command
-            .args(["--pdeathsig", "KILL", "--"])
+            .args([
+                "--default-signal=INT",
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+                "--",
+            ])
             .arg(&self.program)
             .args(&self.arguments);
         for (name, _) in env::vars_os().filter(|(name, _)| inherited(name)) {

@@ -65,7 +65,9 @@ struct Owner(Child);
 impl Owner {
     fn start(arguments: &[&str], temporary: &Path) -> Self {
         Self(
-            Command::new(env!("CARGO_BIN_EXE_private-broker"))
+            // A shell that starts this test in the background lets it ignore Ctrl-C.
+            Command::new("env")
+                .args(["--default-signal=INT", env!("CARGO_BIN_EXE_private-broker")])
                 .args(arguments)
                 .env("TMPDIR", temporary)
                 .process_group(0)
