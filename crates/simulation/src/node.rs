@@ -18,6 +18,10 @@ impl Network {
         connection: Option<usize>,
         message: &Arc<Message>,
     ) -> Result<(), Error> {
+        let returned_until_ms = self.returned_until_ms.get(&message.exchange);
+        if returned_until_ms.is_some_and(|until_ms| self.now_ms < *until_ms) {
+            return Err(returned(message));
+        }
         let refused = process.is_some() && self.random.random_ratio(self.weather.refused, 1000);
         // One that is refused may have been taken nevertheless.
         if !refused || self.random.random_ratio(1, 4) {

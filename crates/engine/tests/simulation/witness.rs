@@ -72,7 +72,7 @@ impl Witness {
             let known = bodies
                 .entry(order_id(message))
                 .or_insert_with(|| text(message));
-            assert_eq!(*known, text(message), "two bodies");
+            assert_eq!(*known, text(message), "an order has two bodies");
         }
         bodies
     }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::auditing::{Auditing, SKEW_US};
 use super::faults::Faults;
 use super::market::{Market, START_US};
-use super::witness::Witness;
+use super::witness::{Expected, Witness};
 use super::{ALERTS, EXCHANGE, ROSTER, TIME, progress_queue, stream};
 
 /// How long it may take until all is well after the last fault: a lost token is looked for each
@@ -40,6 +40,7 @@ pub(crate) struct World {
     pub(crate) auditors: Vec<Auditor>,
     pub(crate) wanted: usize,
     pub(crate) kills: usize,
+    pub(crate) drain_within: Duration,
     story: Vec<String>,
 }
 
@@ -63,6 +64,7 @@ impl World {
             auditors: Vec::new(),
             wanted,
             kills: 0,
+            drain_within: Duration::from_secs(10),
             story: vec![format!("seed {seed}, {wanted} auditors")],
         };
         world.publish_market();
@@ -132,11 +134,80 @@ impl World {
         self.settle().await;
     }
 
+    /// Kills owners while the broker returns alerts, but lets nobody leave a shard unread for
+    /// longer than a draining and a change of owner last.
+    pub(crate) async fn keep_alerts_back(&mut self) {
+        self.wanted = self.wanted.max(2);
+        let end_ms = self.end_ms();
+        while self.simulation.now_ms() < end_ms {
+            self.see_to_the_auditors();
+            let for_ms = self.random.random_range(5000..30_000);
+            self.tell(&format!("alerts come back for {for_ms}"));
+            self.simulation.unbind(ALERTS, for_ms);
+            let pause_ms = self.random.random_range(4000..8000);
+            self.simulation.run_for(pause_ms).await;
+            let queue = progress_queue(self.random.random_range(0..self.market.shards));
+            if let Some(owner) = self.simulation.holder(&queue) {
+                self.tell(&format!("kill {owner:?} of {queue}"));
+                self.simulation.kill(owner);
+            }
+        }
+        self.settle().await;
+    }
+
+    /// All auditors die when the market is read and the alerts of its second half are not out.
+    pub(crate) async fn die_with_alerts(&mut self) {
+        let (half_ms, end_ms) = (self.end_ms() / 2, self.end_ms() + 2000);
+        while self.simulation.now_ms() < end_ms {
+            self.see_to_the_auditors();
+            self.simulation.run_for(500).await;
+            let now_ms = self.simulation.now_ms();
+            if now_ms > half_ms {
+                self.simulation
+                    .unbind(ALERTS, end_ms.saturating_sub(now_ms));
+            }
+        }
+        self.tell("all are killed");
+        for auditor in &self.auditors {
+            self.simulation.kill(auditor.id);
+        }
+    }
+
+    /// Kills the first auditor at that point at which it waits; gives whether it
+    /// lives in the end.
+    pub(crate) async fn kill_the_first_at_wait(&mut self, waits: u64) -> bool {
+        self.simulation.change(Weather::CALM);
+        self.wanted = 1;
+        self.see_to_the_auditors();
+        let first = self.auditors[0].id;
+        self.tell(&format!("{first:?} dies at wait {waits}"));
+        self.simulation.kill_at_wait(first, waits);
+        while self.simulation.now_ms() < self.end_ms() {
+            self.see_to_the_auditors();
+            self.simulation.run_for(500).await;
+        }
+        self.settle().await;
+        self.simulation.is_running(first)
+    }
+
+    /// Lets the rest of the market come while nobody reads.
+    pub(crate) async fn let_the_log_be_written(&mut self) {
+        let end_ms = self.end_ms();
+        self.simulation
+            .run_for(end_ms - self.simulation.now_ms())
+            .await;
+    }
+
+    /// When the market has come.
+    fn end_ms(&self) -> u64 {
+        let last_ms = self.market.entries.last().map_or(0, |entry| entry.at_ms());
+        last_ms.max(self.simulation.now_ms())
+    }
+
     /// Lets things happen until the log is written, then mends everything and waits until all
     /// is well.
     pub(crate) async fn run_to_the_end(&mut self) {
-        let last_ms = self.market.entries.last().map_or(0, |entry| entry.at_ms());
-        let end_ms = last_ms.max(self.simulation.now_ms()) + self.random.random_range(0..10_000);
+        let end_ms = self.end_ms() + self.random.random_range(0..10_000);
         while self.simulation.now_ms() < end_ms {
             self.see_to_the_auditors();
             let pause_ms = self.random.random_range(1..2000);
@@ -146,7 +217,7 @@ impl World {
         self.settle().await;
     }
 
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         self.tell("calm");
         self.simulation.change(Weather::CALM);
         for auditor in &mut self.auditors {
@@ -182,6 +253,15 @@ impl World {
                 self.story()
             );
         }
+    }
+
+    /// The orders of the market that is there now have alerted, each with one body: the one that
+    /// comes out when the books see the logs undisturbed.
+    pub(crate) fn alerted_in_full(&self) {
+        let mut bodies = self.witness().bodies();
+        bodies.retain(|order, _| self.market.over_purchased.contains(order));
+        let expected = Expected::of(&self.market).bodies();
+        assert_eq!(bodies, expected, "{}", self.story());
     }
 
     pub(crate) fn witness(&self) -> Witness {
@@ -252,7 +332,7 @@ impl World {
             progress_every: Duration::from_millis(500),
             renew_after: Duration::from_secs(300),
             reluctance: Duration::from_secs(60),
-            drain_within: Duration::from_secs(10),
+            drain_within: self.drain_within,
         };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -263,6 +343,14 @@ impl World {
             id,
             stop,
             is_paused: false,
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what happened: {}", self.story());
         }
     }
 }
