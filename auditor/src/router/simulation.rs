@@ -162,7 +162,8 @@ impl World {
     fn passed_on(&self) -> (BTreeSet<String>, usize) {
         let mut lines = Vec::new();
         for shard in 0..SHARDS {
-            for message in self.simulation.stream(&names::shard_stream(SHARDS, shard)) {
+            let stream = names::shard_stream(SHARDS, shard);
+            for (_, message) in self.simulation.stream(&stream) {
                 for item in trade::read_batch(&message.body) {
                     assert_eq!(shard_of(item.trade.unwrap().order_id(), SHARDS), shard);
                     lines.push(String::from_utf8_lossy(item.raw).into_owned());

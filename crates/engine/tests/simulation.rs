@@ -12,6 +12,7 @@ mod simulation {
     pub(crate) mod auditing;
     pub(crate) mod faults;
     pub(crate) mod market;
+    pub(crate) mod scenes;
     pub(crate) mod witness;
     pub(crate) mod world;
 
@@ -72,7 +73,7 @@ fn faults_change_nothing(ahead_us: &Range<i64>, faults: Faults) {
         world.run_to_the_end().await;
         let witness = world.witness();
         assert_eq!(witness.bodies(), bodies, "{}", world.story());
-        witness.tokens_are_true(&market, &expected, &world.story());
+        witness.tokens_are_true(&expected, &world);
     });
 }
 
@@ -84,11 +85,7 @@ fn whatever_fails_each_over_purchased_order_alerts_with_one_body() {
 /// The clock is off by more than anything is ever read late.
 #[test]
 fn a_clock_far_ahead_ends_nobodys_book_whatever_fails() {
-    let faults = Faults {
-        lost_tokens: false,
-        ..Faults::all()
-    };
-    faults_change_nothing(&(600_000_000..7_200_000_000), faults);
+    faults_change_nothing(&(600_000_000..7_200_000_000), Faults::all());
 }
 
 /// The clock is off by so little that a later reading believes what the first one did not.
@@ -186,6 +183,24 @@ fn a_log_made_anew_alerts_in_full() {
         world.run_to_the_end().await;
         world.make_anew(after);
         world.run_to_the_end().await;
+        world.alerted_in_full();
+    });
+}
+
+/// All tokens of the new log are lost, so that its first owner does not know that it is another
+/// one, and then those of the old log come back.
+#[test]
+fn a_log_made_anew_whose_tokens_are_lost_alerts_in_full() {
+    each_seed(HERE, async |seed| {
+        let after = Market::generate(seed + RUNS, shards(seed), 0..1);
+        let delays = Faults {
+            delays: true,
+            ..Faults::default()
+        };
+        let mut world = World::new(&market(seed, 0..1), seed, delays);
+        world.run_to_the_end().await;
+        world.make_anew(after);
+        world.bring_old_tokens_back().await;
         world.alerted_in_full();
     });
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use broker::Message;
 
-use crate::network::Stored;
+use crate::network::{Network, Stored};
+use crate::objects::Log;
 use crate::process::ProcessId;
 use crate::scheduler::Simulation;
 
@@ -37,7 +38,7 @@ impl Simulation {
         let Some(log) = network.logs.get_mut(name) else {
             return;
         };
-        log.messages.clear();
+        log.entries.clear();
         for reader in std::mem::take(&mut log.readers) {
             let connection = network.channels[reader.channel].connection;
             network.send_down(connection, move |network| {
@@ -62,21 +63,34 @@ impl Simulation {
         self.network().stored.clone()
     }
 
-    /// The messages of a stream.
+    /// The messages of a stream and their offsets.
     #[must_use]
-    pub fn stream(&self, name: &str) -> Vec<Arc<Message>> {
+    pub fn stream(&self, name: &str) -> Vec<(u64, Arc<Message>)> {
         let network = self.network();
-        let log = network.logs.get(name);
-        log.map_or_else(Vec::new, |log| log.messages.clone())
+        let messages = network.logs.get(name).into_iter().flat_map(Log::messages);
+        messages
+            .map(|(offset, message)| (offset, Arc::clone(message)))
+            .collect()
     }
 
-    /// Takes the messages of a queue that nobody holds out of it.
+    /// Takes the messages of a queue that nobody holds out of it; who is dead holds nothing.
     pub fn purge(&mut self, queue: &str) -> Vec<Arc<Message>> {
         let mut network = self.network();
-        let queue = network.queues.get_mut(queue);
-        queue.map_or_else(Vec::new, |queue| {
-            std::mem::take(&mut queue.ready).into_values().collect()
-        })
+        let ready = network.queues.get_mut(queue);
+        let ready = ready.map(|queue| std::mem::take(&mut queue.ready));
+        let mut purged: Vec<_> = ready.unwrap_or_default().into_values().collect();
+        let Network {
+            channels,
+            connections,
+            dead,
+            ..
+        } = &mut *network;
+        for channel in channels {
+            if dead.contains(&connections[channel.connection].process) {
+                purged.extend(channel.lose(queue));
+            }
+        }
+        purged
     }
 
     /// Puts a message into a queue.

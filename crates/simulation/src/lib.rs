@@ -8,7 +8,8 @@
 //!
 //! The broker in memory does what was measured on the real one: a queue with a single active
 //! consumer gives its messages to the first in the line, and what was not acknowledged comes
-//! back; a stream keeps its messages and is read from any offset; requests on one connection
+//! back; a stream keeps its messages, with entries of the broker's own between them, and is read
+//! from any offset; requests on one connection
 //! arrive in order; of what is on its way when a process dies, the broker gets the first part.
 
 mod client;
