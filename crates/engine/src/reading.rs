@@ -207,10 +207,11 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
     ) -> Result<Option<Left>, Error> {
         let owner = self.owner;
         self.silent_since = Instant::now();
-        owner
-            .check_gap(self.shard.gap_before(offset), offset)
-            .await?;
-        let message = owner.arrived(offset, delivery);
+        let missing = self.shard.gap_before(offset);
+        let message = Arrived {
+            after_gap: owner.is_gap(missing, offset).await?,
+            ..owner.arrived(offset, delivery)
+        };
         let clock_us = owner.host.clock_us();
         let suppressed = match self.shard.apply(message, clock_us, &mut self.effects) {
             Ok(suppressed) => suppressed,
@@ -247,6 +248,7 @@ impl<H: Host, F> Owner<H, F> {
             offset,
             time_us: delivery.integer(self.config.time_header),
             forwarded: delivery.text(FORWARDED_HEADER).is_some(),
+            after_gap: false,
             body: delivery.body(),
         }
     }
@@ -261,18 +263,18 @@ impl<H: Host, F> Owner<H, F> {
         shard.confirmed(sent.tag);
     }
 
-    /// Says how many messages retention took before the one at `offset`. The broker keeps
+    /// Says how many messages retention took before the one at `offset`, if any. The broker keeps
     /// entries of its own in a stream, which are never delivered: if the log still reaches back
     /// to where it should, nothing was taken. When the broker does not say, it counts as a gap.
-    async fn check_gap(&self, missing: u64, offset: u64) -> Result<(), Error> {
+    async fn is_gap(&self, missing: u64, offset: u64) -> Result<bool, Error> {
         if missing == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let oldest = self.first_message(Offset::First, SILENCE).await?;
         let oldest = oldest.map(|(offset, _)| offset);
         if oldest.is_some_and(|oldest| oldest <= offset - missing) {
             tracing::debug!(shard = self.index, missing, offset, oldest, "no gap");
-            return Ok(());
+            return Ok(false);
         }
         Counters::add(&self.counters.lost_to_retention, missing);
         tracing::error!(
@@ -281,7 +283,7 @@ impl<H: Host, F> Owner<H, F> {
             offset,
             "GAP: retention took messages that were not read; their orders may miss an alert"
         );
-        Ok(())
+        Ok(true)
     }
 
     async fn first_message(

@@ -45,6 +45,8 @@ pub struct Arrived<'a> {
     pub time_us: Option<i64>,
     /// Whether a machine of another shard forwarded it.
     pub forwarded: bool,
+    /// Whether retention took messages between the last one read and this one.
+    pub after_gap: bool,
     /// What it carries.
     pub body: &'a [u8],
 }
@@ -97,13 +99,6 @@ impl<M: Machine> Shard<M> {
     #[must_use]
     pub fn read_before(&self) -> Option<u64> {
         self.before.read.map(|(offset, _)| offset)
-    }
-
-    /// The offset of the next message, if none is missing.
-    #[must_use]
-    pub fn next_offset(&self) -> u64 {
-        self.offset_of_read()
-            .map_or(self.start.unwrap_or(0), |read| read.saturating_add(1))
     }
 
     /// Whether all that a former owner read has been read again.
@@ -165,9 +160,10 @@ impl<M: Machine> Shard<M> {
             time_us,
             forwarded,
             body,
+            ..
         } = message;
         let mark = message.mark();
-        self.check_log(offset, mark)?;
+        self.check_log(&message)?;
         if self.offset_of_read().is_some_and(|read| offset <= read) {
             return Ok(false);
         }
@@ -278,12 +274,13 @@ impl<M: Machine> Shard<M> {
         self.read.map(|(offset, _)| offset)
     }
 
-    fn check_log(&self, offset: u64, mark: i64) -> Result<(), WrongLog> {
+    fn check_log(&self, message: &Arrived<'_>) -> Result<(), WrongLog> {
+        let offset = message.offset;
         let before_start = self.start.is_some_and(|start| offset < start);
-        let another = self.before.read.is_some_and(|(read, read_mark)| {
-            // What was read once can be read again, unless retention took all up to it.
-            let passed_over = offset > read && self.offset_of_read().is_some_and(|at| at < read);
-            passed_over || (offset == read && mark != read_mark)
+        let another = self.before.read.is_some_and(|(read, mark)| {
+            // What was read once can be read again, unless retention took it.
+            let passed_over = offset > read && !self.is_rebuilt() && !message.after_gap;
+            passed_over || (offset == read && message.mark() != mark)
         });
         if before_start || another {
             Err(WrongLog { offset })

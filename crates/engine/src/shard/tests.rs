@@ -36,6 +36,7 @@ fn arrived(offset: u64, time_us: i64) -> Arrived<'static> {
         offset,
         time_us: Some(time_us),
         forwarded: false,
+        after_gap: false,
         body: b"",
     }
 }
@@ -62,10 +63,20 @@ fn a_log_without_the_message_that_was_read_last_is_another() {
     let mut shard = Shard::take_over(Echo, token(8, 9, 10), 0);
     read(&mut shard, 8).unwrap();
     assert_eq!(read(&mut shard, 11), Err(WrongLog { offset: 11 }));
-    // Retention may have taken all of it before anything was read.
+    let mut shard = Shard::take_over(Echo, token(10, 10, 10), 0);
+    assert_eq!(read(&mut shard, 11), Err(WrongLog { offset: 11 }));
+}
+
+#[test]
+fn what_retention_took_says_nothing_about_the_log() {
     let mut shard = Shard::take_over(Echo, token(8, 9, 10), 0);
     assert_eq!(shard.gap_before(11), 3);
-    assert_eq!(read(&mut shard, 11), Ok(false));
+    let after_gap = Arrived {
+        after_gap: true,
+        ..arrived(11, time_us(11))
+    };
+    let read = shard.apply(after_gap, i64::MAX, &mut Vec::new());
+    assert_eq!(read, Ok(false));
 }
 
 #[test]

@@ -26,6 +26,7 @@ impl Expected {
                     offset,
                     time_us: Some(entry.time_us),
                     forwarded: false,
+                    after_gap: false,
                     body: &entry.body,
                 };
                 let mut effects = Vec::new();
