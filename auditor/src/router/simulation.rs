@@ -1,6 +1,6 @@
 //! Routers on a broker in memory, under a seeded scheduler: what was put at the front door
 //! stands in its shard, or in `Aldebaran.Rejected`, whatever fails. Each seed is a run of its
-//! own: `ALDEBARAN_SEED=17 cargo test --release -p auditor router`.
+//! own; one that fails prints the command that repeats it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,37 +9,21 @@ use std::time::Duration;
 use broker::Message;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use simulation::{ProcessId, Simulation, Weather};
-use tokio::runtime::Builder;
+use simulation::{ProcessId, Simulation, Weather, each_seed};
 use tokio_util::sync::CancellationToken;
 use topology::names;
 use trade::shard_of;
 
 use super::Router;
 
-const RUNS: u64 = 1000;
+/// What a command says that repeats one of these runs.
+const HERE: &str = "-p auditor";
+
 const SHARDS: u32 = 2;
 
 /// How long messages come, and how long it may take then until all are passed on.
 const LASTS_MS: u64 = 20_000;
 const PASSED_ON_WITHIN_MS: u64 = 60_000;
-
-fn seeds() -> impl Iterator<Item = u64> {
-    let number = |name| {
-        let value = std::env::var(name).ok();
-        value.and_then(|value| value.parse::<u64>().ok())
-    };
-    match number("ALDEBARAN_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("ALDEBARAN_RUNS").unwrap_or(RUNS),
-    }
-}
-
-fn simulated<T>(run: impl Future<Output = T>) -> T {
-    let mut runtime = Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(run)
-}
 
 /// Some routers behind a front door.
 struct World {
@@ -178,7 +162,8 @@ impl World {
     fn passed_on(&self) -> (BTreeSet<String>, usize) {
         let mut lines = Vec::new();
         for shard in 0..SHARDS {
-            for message in self.simulation.stream(&names::shard_stream(SHARDS, shard)) {
+            let stream = names::shard_stream(SHARDS, shard);
+            for (_, message) in self.simulation.stream(&stream) {
                 for item in trade::read_batch(&message.body) {
                     assert_eq!(shard_of(item.trade.unwrap().order_id(), SHARDS), shard);
                     lines.push(String::from_utf8_lossy(item.raw).into_owned());
@@ -197,20 +182,14 @@ impl World {
 
 #[test]
 fn whatever_fails_what_was_put_at_the_front_door_is_passed_on() {
-    for seed in seeds() {
-        simulated(async {
-            World::new(seed).run(true).await;
-        });
-    }
+    each_seed(HERE, async |seed| World::new(seed).run(true).await);
 }
 
 #[test]
 fn when_nothing_fails_each_line_is_passed_on_once() {
-    for seed in seeds().take(100) {
-        simulated(async {
-            let mut world = World::new(seed);
-            world.run(false).await;
-            assert_eq!(world.passed_on().1, world.put.len(), "seed {seed}");
-        });
-    }
+    each_seed(HERE, async |seed| {
+        let mut world = World::new(seed);
+        world.run(false).await;
+        assert_eq!(world.passed_on().1, world.put.len(), "seed {seed}");
+    });
 }

@@ -12,5 +12,6 @@ mod counted;
 mod id;
 mod names;
 mod places;
+mod slots;
 
 pub use books::{Books, Conflict, Counts, Moment, ORDINARY_BOOK_BYTES, Orphan, Settings};

@@ -51,7 +51,7 @@ impl Machine for Volume {
             .time_us
             .unwrap_or(message.begin_us)
             .div_euclid(WINDOW_US)
-            * WINDOW_US;
+            .saturating_mul(WINDOW_US);
         if start <= over {
             return;
         }

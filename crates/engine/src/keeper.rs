@@ -53,7 +53,7 @@ impl<L: Link> Keeper<L> {
 
     /// Puts a blank token into the queue in case its token was lost. One that somebody holds is
     /// not ready either, so this puts in one too many as a rule, which does no harm: the owner
-    /// merges what it gets.
+    /// drops what knows less than itself.
     pub(crate) async fn seed_if_none_is_ready(&mut self) -> Result<(), Error> {
         if self.channel.queue_status(&self.queue).await?.messages > 0 {
             return Ok(());

@@ -98,7 +98,12 @@ impl<H: Host, M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Owner<H, F> {
         };
         while token.is_blank() {
             match timeout(GATHER, keeper.next()).await {
-                Ok(more) => token = token.merge(more?),
+                Ok(more) => {
+                    let more = more?;
+                    if more.knows_more_than(&token) {
+                        token = more;
+                    }
+                }
                 Err(_) => break,
             }
         }
@@ -121,7 +126,7 @@ impl<H: Host, M: Machine, F: Fn(u32) -> M + Send + Sync + 'static> Owner<H, F> {
                     Counters::add(&self.counters.bad_tokens, 1);
                     token = shard.of_the_next_log();
                 }
-                Left::KnowsMore => token = shard.progress(),
+                Left::KnowsMore(more) => token = more,
                 Left::Stopped | Left::GaveBack => return Ok(shard.progress().to_json()),
             }
         }

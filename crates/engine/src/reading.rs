@@ -11,12 +11,10 @@ use crate::counters::Counters;
 use crate::keeper::Keeper;
 use crate::machine::{FORWARDED_HEADER, Machine};
 use crate::owner::Owner;
-use crate::shard::{Arrived, Shard};
-use crate::stream::{DeliveryOf, Stream, newest_offset, oldest_offset};
+use crate::shard::{Arrived, Shard, WrongLog};
+use crate::stream::{DeliveryOf, Stream, first_message, newest_offset};
 use crate::take_over::TakeOver;
-
-/// A token that turns up late is worth beginning anew if it saves reading this many messages.
-const WORTH_SKIPPING: u64 = 1000;
+use crate::token::Token;
 
 /// How long a stream may stay silent although the token says that there is something to read.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -35,7 +33,7 @@ pub(crate) enum Left {
     /// The token does not belong to the log: read it from its start.
     WrongLog,
     /// Another token turned up that knows more: begin from there.
-    KnowsMore,
+    KnowsMore(Token),
 }
 
 /// A shard in its owner's hands.
@@ -87,7 +85,7 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
         let left = self.go_on(stop).await?;
         self.stream.end().await;
         match left {
-            Left::Stopped | Left::GaveBack if self.shard.is_rebuilt() => {
+            Left::Stopped | Left::GaveBack if self.shard.is_known() => {
                 drain(self.owner, &mut self.outbox, self.shard).await?;
             }
             // They come again, if they were right.
@@ -96,10 +94,12 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
         Ok(left)
     }
 
-    /// Whether effects may go out: not before the log is known to be the token's, because books
-    /// of another one are built from a part of it.
     fn may_publish(&self) -> bool {
-        !self.outbox.is_empty() && (self.shard.is_rebuilt() || !self.outbox.has_room())
+        !self.outbox.is_empty() && self.shard.is_known()
+    }
+
+    fn has_room(&self) -> bool {
+        self.outbox.has_room() && self.shard.has_room()
     }
 
     async fn go_on(&mut self, stop: &CancellationToken) -> Result<Left, Error> {
@@ -119,9 +119,12 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
                 Some(sent) = self.outbox.next(), if self.may_publish() => {
                     owner.sent(self.shard, &sent?);
                 }
-                token = self.keeper.next() => if self.shard.learn(token?, WORTH_SKIPPING) {
-                    return Ok(Left::KnowsMore);
-                },
+                token = self.keeper.next() => {
+                    let token = token?;
+                    if self.shard.knows_less_than(&token) {
+                        return Ok(Left::KnowsMore(token));
+                    }
+                }
                 _ = tick.tick() => if self.is_wrong_log().await? {
                     return Ok(Left::WrongLog);
                 } else {
@@ -132,7 +135,7 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
                     looking = false;
                     self.take_over.found_end(newest?);
                 }
-                next = self.stream.next(), if self.outbox.has_room() => {
+                next = self.stream.next(), if self.has_room() => {
                     let (offset, delivery) = next?;
                     if let Some(left) = self.read(offset, &delivery).await? {
                         return Ok(left);
@@ -142,9 +145,16 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
         }
     }
 
-    /// Whether the log ends before what the token says was read of it.
+    /// Whether the log turns out to be another one than the token's although reading has not got
+    /// to the message that shows it, because it gets nothing, or may hold back no more effects.
     async fn is_wrong_log(&mut self) -> Result<bool, Error> {
-        if self.shard.is_rebuilt() || self.silent_since.elapsed() <= SILENCE {
+        if self.shard.is_known() {
+            return Ok(false);
+        }
+        if !self.has_room() {
+            return self.is_another_at_its_mark().await;
+        }
+        if self.silent_since.elapsed() <= SILENCE {
             return Ok(false);
         }
         self.silent_since = Instant::now();
@@ -160,6 +170,23 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
             );
         }
         Ok(is_wrong)
+    }
+
+    /// Looks up the message by which the token's log is recognised.
+    async fn is_another_at_its_mark(&mut self) -> Result<bool, Error> {
+        let Some(offset) = self.shard.read_before() else {
+            return Ok(false);
+        };
+        let owner = self.owner;
+        let looked_up = owner.first_message(Offset::At(offset), SLOW_BROKER).await?;
+        let Some((offset, delivery)) = looked_up else {
+            return Ok(false);
+        };
+        let recognised = self.shard.recognise(owner.arrived(offset, &delivery));
+        if let Err(error) = recognised {
+            owner.say_wrong_log(error);
+        }
+        Ok(recognised.is_err())
     }
 
     fn record_progress(&mut self) {
@@ -180,20 +207,16 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
     ) -> Result<Option<Left>, Error> {
         let owner = self.owner;
         self.silent_since = Instant::now();
-        owner
-            .check_gap(self.shard.gap_before(offset), offset)
-            .await?;
+        let missing = self.shard.gap_before(offset);
         let message = Arrived {
-            offset,
-            time_us: delivery.integer(owner.config.time_header),
-            forwarded: delivery.text(FORWARDED_HEADER).is_some(),
-            body: delivery.body(),
+            after_gap: owner.is_gap(missing, offset).await?,
+            ..owner.arrived(offset, delivery)
         };
         let clock_us = owner.host.clock_us();
         let suppressed = match self.shard.apply(message, clock_us, &mut self.effects) {
             Ok(suppressed) => suppressed,
             Err(error) => {
-                tracing::error!(shard = owner.index, %error, "reading the log from its start");
+                owner.say_wrong_log(error);
                 return Ok(Some(Left::WrongLog));
             }
         };
@@ -211,29 +234,47 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
         Counters::add(&owner.counters.replayed, u64::from(replayed));
         Counters::add(&owner.counters.suppressed, u64::from(suppressed));
         self.stream.read(delivery).await?;
+        let is_full = !self.shard.is_known() && !self.has_room();
+        if is_full && self.is_another_at_its_mark().await? {
+            return Ok(Some(Left::WrongLog));
+        }
         Ok(None)
     }
 }
 
 impl<H: Host, F> Owner<H, F> {
+    fn arrived<'d>(&self, offset: u64, delivery: &'d DeliveryOf<H::Link>) -> Arrived<'d> {
+        Arrived {
+            offset,
+            time_us: delivery.integer(self.config.time_header),
+            forwarded: delivery.text(FORWARDED_HEADER).is_some(),
+            after_gap: false,
+            body: delivery.body(),
+        }
+    }
+
+    fn say_wrong_log(&self, error: WrongLog) {
+        tracing::error!(shard = self.index, %error, "reading the log from its start");
+    }
+
     fn sent<M: Machine>(&self, shard: &mut Shard<M>, sent: &Sent<u64>) {
         Counters::add(&self.counters.effects, 1);
         Counters::add(&self.counters.retried, sent.retries);
         shard.confirmed(sent.tag);
     }
 
-    /// Says how many messages retention took before the one at `offset`. The broker keeps
+    /// Says how many messages retention took before the one at `offset`, if any. The broker keeps
     /// entries of its own in a stream, which are never delivered: if the log still reaches back
-    /// to where it should, nothing was taken.
-    async fn check_gap(&self, missing: u64, offset: u64) -> Result<(), Error> {
+    /// to where it should, nothing was taken. When the broker does not say, it counts as a gap.
+    async fn is_gap(&self, missing: u64, offset: u64) -> Result<bool, Error> {
         if missing == 0 {
-            return Ok(());
+            return Ok(false);
         }
-        let (stream, tag) = (self.config.stream(self.index), &self.config.name);
-        let oldest = oldest_offset(&*self.inbound, &stream, tag, SILENCE).await?;
-        if oldest.is_none_or(|oldest| oldest <= offset - missing) {
+        let oldest = self.first_message(Offset::First, SILENCE).await?;
+        let oldest = oldest.map(|(offset, _)| offset);
+        if oldest.is_some_and(|oldest| oldest <= offset - missing) {
             tracing::debug!(shard = self.index, missing, offset, oldest, "no gap");
-            return Ok(());
+            return Ok(false);
         }
         Counters::add(&self.counters.lost_to_retention, missing);
         tracing::error!(
@@ -242,7 +283,16 @@ impl<H: Host, F> Owner<H, F> {
             offset,
             "GAP: retention took messages that were not read; their orders may miss an alert"
         );
-        Ok(())
+        Ok(true)
+    }
+
+    async fn first_message(
+        &self,
+        from: Offset,
+        patience: Duration,
+    ) -> Result<Option<(u64, DeliveryOf<H::Link>)>, Error> {
+        let (stream, tag) = (self.config.stream(self.index), &self.config.name);
+        first_message(&*self.inbound, &stream, tag, from, patience).await
     }
 
     async fn newest_offset(&self, patience: Duration) -> Result<Option<u64>, Error> {

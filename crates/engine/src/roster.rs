@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use broker::{Delivered, Error, Lane, Link};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,8 @@ pub(crate) struct Seat {
 
 impl Seat {
     pub(crate) fn take(&self) {
+        // Whoever asked meant the former time.
+        let _ = self.bell.notified().now_or_never();
         self.held.store(true, Ordering::Relaxed);
     }
 
@@ -35,13 +37,14 @@ impl Seat {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Waits until somebody asks for the shard.
+    /// Waits until somebody asks for the shard. An owner is not always listening: it reads most of
+    /// the time. What was asked meanwhile is still there.
     pub(crate) async fn asked_back(&self) {
         self.bell.notified().await;
     }
 
     fn ask_back(&self) {
-        self.bell.notify_waiters();
+        self.bell.notify_one();
     }
 }
 
@@ -95,4 +98,29 @@ pub(crate) async fn keep(
     }
     channel.close().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_asked_while_not_listening_hears_it_later() {
+        let seat = Seat::default();
+        seat.take();
+        assert!(seat.asked_back().now_or_never().is_none());
+        seat.ask_back();
+        assert!(seat.asked_back().now_or_never().is_some());
+        assert!(seat.asked_back().now_or_never().is_none());
+    }
+
+    #[test]
+    fn what_was_asked_the_time_before_is_forgotten() {
+        let seat = Seat::default();
+        seat.take();
+        seat.ask_back();
+        seat.leave();
+        seat.take();
+        assert!(seat.asked_back().now_or_never().is_none());
+    }
 }

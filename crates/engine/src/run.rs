@@ -16,9 +16,9 @@ use crate::roster::{self, Seat};
 /// Unconfirmed messages of one shard at the broker.
 const WINDOW: usize = 256;
 
-/// Channels that a shard takes on the connection for reading: its token, its stream, and a second
-/// look at the stream.
-const CHANNELS: usize = 3;
+/// Channels that a shard takes on the connection for reading: its token, its stream, a look for
+/// the stream's end, and another for what is missing or wrong.
+const CHANNELS: usize = 4;
 
 /// Channels besides: the roster, and whatever is asked in between.
 const MORE_CHANNELS: usize = 2;

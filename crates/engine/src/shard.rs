@@ -7,17 +7,21 @@ use crate::log_time::{LogTime, Observed};
 use crate::machine::{LogMessage, Machine, Needed};
 use crate::token::Token;
 
+/// How many messages with effects may wait behind one whose effects are not confirmed. One that
+/// no queue takes must not let the others pile up for ever.
+const MAX_UNCONFIRMED: usize = 16_384;
+
 /// A shard's machine with the bookkeeping of its effects.
 #[derive(Debug)]
 pub struct Shard<M> {
     machine: M,
     log_time: LogTime,
-    /// Which of the logs of this name it is, as far as the former owners knew.
-    generation: u64,
     /// The offset that reading began with; `None` is the start of the log.
     start: Option<u64>,
-    /// What the former owners achieved, as far as it is known.
+    /// What the former owner achieved, if this is its log.
     before: Token,
+    /// Whether this is known to be the former owner's log before all of it is read again.
+    is_recognised: bool,
     /// The last message read, and the mark by which to recognise it.
     read: Option<(u64, i64)>,
     /// Messages with effects that are not confirmed, in order of their offsets.
@@ -41,8 +45,17 @@ pub struct Arrived<'a> {
     pub time_us: Option<i64>,
     /// Whether a machine of another shard forwarded it.
     pub forwarded: bool,
+    /// Whether retention took messages between the last one read and this one.
+    pub after_gap: bool,
     /// What it carries.
     pub body: &'a [u8],
+}
+
+impl Arrived<'_> {
+    /// By what to recognise it: its time, or a print of its body.
+    fn mark(&self) -> i64 {
+        self.time_us.unwrap_or_else(|| print(self.body))
+    }
 }
 
 /// The token does not belong to this log: the stream was deleted and made again, or the token
@@ -62,9 +75,9 @@ impl<M: Machine> Shard<M> {
         Shard {
             machine,
             log_time: LogTime::new(now_us, skew_us, token.marks.clone()),
-            generation: token.generation,
             start: token.resume.map(|resume| resume.offset),
             before: token,
+            is_recognised: false,
             read: None,
             unconfirmed: VecDeque::new(),
         }
@@ -88,17 +101,36 @@ impl<M: Machine> Shard<M> {
         self.before.read.map(|(offset, _)| offset)
     }
 
-    /// The offset of the next message, if none is missing.
-    #[must_use]
-    pub fn next_offset(&self) -> u64 {
-        self.offset_of_read()
-            .map_or(self.start.unwrap_or(0), |read| read.saturating_add(1))
-    }
-
     /// Whether all that a former owner read has been read again.
     #[must_use]
     pub fn is_rebuilt(&self) -> bool {
         self.offset_of_read() >= self.read_before()
+    }
+
+    /// Whether this is known to be the log that the former owner's token speaks of. Before that
+    /// nothing may be published: the state may be built from a part of another log.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.is_recognised || self.is_rebuilt()
+    }
+
+    /// Takes note of the message at [`Shard::read_before`], looked up before reading got there.
+    ///
+    /// # Errors
+    /// [`WrongLog`] when it is not the one that the token speaks of, or there is none there.
+    pub fn recognise(&mut self, looked_up: Arrived<'_>) -> Result<(), WrongLog> {
+        let Arrived { offset, .. } = looked_up;
+        if self.before.read != Some((offset, looked_up.mark())) {
+            return Err(WrongLog { offset });
+        }
+        self.is_recognised = true;
+        Ok(())
+    }
+
+    /// Whether less waits for confirms than the bound allows.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.unconfirmed.len() < MAX_UNCONFIRMED
     }
 
     /// How many offsets lie between the last message read and the one at `offset`.
@@ -128,9 +160,10 @@ impl<M: Machine> Shard<M> {
             time_us,
             forwarded,
             body,
+            ..
         } = message;
-        let mark = time_us.unwrap_or_else(|| print(body));
-        self.check_log(offset, mark)?;
+        let mark = message.mark();
+        self.check_log(&message)?;
         if self.offset_of_read().is_some_and(|read| offset <= read) {
             return Ok(false);
         }
@@ -183,18 +216,9 @@ impl<M: Machine> Shard<M> {
         }
     }
 
-    /// Another token for this shard turned up: what it says is true as well, unless it speaks
-    /// of a former log. Gives whether to begin anew with it, because it speaks of a newer one or
-    /// because that saves reading `worth_skipping` messages.
-    pub fn learn(&mut self, token: Token, worth_skipping: u64) -> bool {
-        if token.generation < self.generation {
-            return false;
-        }
-        let is_newer = token.generation > self.generation;
-        let resume = token.resume.map_or(0, |resume| resume.offset);
-        let skipped = resume.saturating_sub(self.next_offset());
-        self.before = std::mem::take(&mut self.before).merge(token);
-        is_newer || skipped > worth_skipping
+    /// Whether another token that turned up is worth beginning anew with.
+    pub fn knows_less_than(&mut self, token: &Token) -> bool {
+        !token.is_blank() && token.knows_more_than(&self.progress())
     }
 
     /// The token to begin anew with when the log is not the one that the token spoke of.
@@ -208,10 +232,6 @@ impl<M: Machine> Shard<M> {
         let Some((read, mark)) = self.read else {
             return self.before.clone();
         };
-        if self.before.generation > self.generation {
-            // Somebody found out that this is another log: what was read of it is not known.
-            return self.before.clone();
-        }
         let oldest = match self.unconfirmed.front() {
             Some(message) => message.needed,
             None => self.needed(read),
@@ -235,10 +255,10 @@ impl<M: Machine> Shard<M> {
             };
         }
         Token {
-            generation: self.generation,
+            generation: self.before.generation,
             resume: Some(resume),
             emitted_offset: self.before.emitted_offset.max(emitted),
-            read: Some((read, Some(mark))),
+            read: Some((read, mark)),
             marks: self.log_time.marks().to_vec(),
         }
     }
@@ -254,12 +274,14 @@ impl<M: Machine> Shard<M> {
         self.read.map(|(offset, _)| offset)
     }
 
-    fn check_log(&self, offset: u64, mark: i64) -> Result<(), WrongLog> {
+    fn check_log(&self, message: &Arrived<'_>) -> Result<(), WrongLog> {
+        let offset = message.offset;
         let before_start = self.start.is_some_and(|start| offset < start);
-        let another = match self.before.read {
-            Some((read, Some(read_mark))) => offset == read && mark != read_mark,
-            _ => false,
-        };
+        let another = self.before.read.is_some_and(|(read, mark)| {
+            // What was read once can be read again, unless retention took it.
+            let passed_over = offset > read && !self.is_rebuilt() && !message.after_gap;
+            passed_over || (offset == read && message.mark() != mark)
+        });
         if before_start || another {
             Err(WrongLog { offset })
         } else {
@@ -275,3 +297,6 @@ fn print(body: &[u8]) -> i64 {
     });
     print.cast_signed()
 }
+
+#[cfg(test)]
+mod tests;

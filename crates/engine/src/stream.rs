@@ -89,21 +89,22 @@ impl<L: Link> Stream<L> {
     }
 }
 
-/// A second look at a stream, beside what reads it: the oldest message, if one comes within
-/// `patience`.
-pub(crate) async fn oldest_offset<L: Link>(
+/// A second look at a stream, beside what reads it: the first message from there, if one comes
+/// within `patience`.
+pub(crate) async fn first_message<L: Link>(
     connection: &L,
     stream: &str,
     tag: &str,
+    from: Offset,
     patience: Duration,
-) -> Result<Option<u64>, Error> {
-    let mut look = look(connection, stream, tag, Offset::First).await?;
-    let oldest = match timeout(patience, look.next()).await {
-        Ok(seen) => Some(seen?.0),
+) -> Result<Option<(u64, DeliveryOf<L>)>, Error> {
+    let mut look = look(connection, stream, tag, from).await?;
+    let first = match timeout(patience, look.next()).await {
+        Ok(seen) => Some(seen?),
         Err(_) => None,
     };
     look.end().await;
-    Ok(oldest)
+    Ok(first)
 }
 
 /// The newest message, if any comes: the last of a chunk, which has ended when nothing comes

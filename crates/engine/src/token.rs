@@ -1,7 +1,5 @@
 //! Progress tokens: who holds a shard's token owns the shard, what it says is where to resume.
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Needed;
@@ -10,6 +8,9 @@ use crate::machine::Needed;
 const VERSION: u32 = 1;
 
 /// What former owners achieved. All of it saves work; nothing of it is needed for correctness.
+///
+/// Each claim is about the log in which the message of `read` stands, and that message alone
+/// shows whether it is this log. So the claims of two tokens are never mixed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Token {
     /// How often the log turned out to be another one than the token's. What tokens of a former
@@ -20,8 +21,8 @@ pub struct Token {
     /// All effects of messages up to this offset are published and confirmed.
     pub emitted_offset: Option<u64>,
     /// The last message read, and a mark by which to recognise it: its own time, or a print of
-    /// its body if it carries none.
-    pub read: Option<(u64, Option<i64>)>,
+    /// its body if it carries none. Without it the rest is not believed.
+    pub read: Option<(u64, i64)>,
     /// Offsets and the log time reached there, ascending.
     pub marks: Vec<(u64, i64)>,
 }
@@ -68,7 +69,7 @@ impl Token {
             resume_log_us: self.resume.map(|resume| resume.log_us),
             emitted_offset: self.emitted_offset,
             read_offset: self.read.map(|(offset, _)| offset),
-            read_time_us: self.read.and_then(|(_, time_us)| time_us),
+            read_time_us: self.read.map(|(_, mark)| mark),
             marks: self.marks.clone(),
             check: String::new(),
         };
@@ -89,6 +90,12 @@ impl Token {
         if std::mem::take(&mut wire.check) != check(&wire) {
             return Err(TokenError::Damaged);
         }
+        let Some(read) = wire.read_offset.zip(wire.read_time_us) else {
+            return Ok(Token {
+                generation: wire.generation,
+                ..Token::default()
+            });
+        };
         Ok(Token {
             generation: wire.generation,
             resume: wire
@@ -96,7 +103,7 @@ impl Token {
                 .zip(wire.resume_log_us)
                 .map(|(offset, log_us)| Needed { offset, log_us }),
             emitted_offset: wire.emitted_offset,
-            read: wire.read_offset.map(|offset| (offset, wire.read_time_us)),
+            read: Some(read),
             marks: wire.marks,
         })
     }
@@ -111,32 +118,19 @@ impl Token {
         }
     }
 
-    /// What two tokens say together: of one log each offset is a truth that stays true, so the
-    /// larger wins; of two logs the newer one counts.
+    /// Whether it is to be believed rather than another one: it speaks of a newer log, or of a
+    /// later message of the same, or says that more effects are out.
+    ///
+    /// Two tokens of one generation may still speak of two logs, when all tokens of the newer log
+    /// were lost. Therefore one is taken whole and the other dropped: which of them is wrong
+    /// shows at the message that it says was read, and nothing else would show it.
     #[must_use]
-    pub fn merge(self, other: Token) -> Token {
-        match self.generation.cmp(&other.generation) {
-            Ordering::Less => return other,
-            Ordering::Greater => return self,
-            Ordering::Equal => {}
-        }
-        let resume_offset = |token: &Token| token.resume.map(|resume| resume.offset);
-        let (older, newer) = if resume_offset(&self) > resume_offset(&other) {
-            (other, self)
-        } else {
-            (self, other)
+    pub fn knows_more_than(&self, other: &Token) -> bool {
+        let known = |token: &Token| {
+            let read = token.read.map(|(offset, _)| offset);
+            (token.generation, read, token.emitted_offset)
         };
-        Token {
-            generation: newer.generation,
-            emitted_offset: older.emitted_offset.max(newer.emitted_offset),
-            read: older.read.max(newer.read),
-            marks: if older.read > newer.read {
-                older.marks
-            } else {
-                newer.marks
-            },
-            resume: newer.resume,
-        }
+        known(self) > known(other)
     }
 
     /// Whether it says nothing: the first token of a shard, or one that replaces a lost one.
@@ -170,7 +164,7 @@ mod tests {
                 log_us: 5,
             }),
             emitted_offset: Some(emitted),
-            read: Some((read, Some(-7))),
+            read: Some((read, -7)),
             marks: vec![(1, 2), (read, 4)],
         }
     }
@@ -211,19 +205,27 @@ mod tests {
     }
 
     #[test]
-    fn the_larger_offsets_win() {
-        let merged = token(1, 20, 30).merge(token(5, 10, 40));
-        assert_eq!(merged, token(5, 20, 40));
-        assert_eq!(token(5, 10, 40).merge(token(1, 20, 30)), merged);
-        assert_eq!(Token::default().merge(token(1, 2, 3)), token(1, 2, 3));
-        assert_eq!(token(1, 2, 3).merge(Token::default()), token(1, 2, 3));
+    fn the_later_message_decides_and_then_what_is_out() {
+        assert!(token(1, 10, 40).knows_more_than(&token(5, 20, 30)));
+        assert!(token(1, 20, 40).knows_more_than(&token(1, 10, 40)));
+        assert!(token(1, 2, 3).knows_more_than(&Token::default()));
+        assert!(!token(1, 2, 3).knows_more_than(&token(1, 2, 3)));
+        assert!(!Token::default().knows_more_than(&Token::default()));
     }
 
     #[test]
     fn a_token_of_a_former_log_is_void() {
         let next = token(5, 10, 40).of_the_next_log();
-        assert_eq!(next.clone().merge(token(5, 10, 40)), next);
-        assert_eq!(token(5, 10, 40).merge(next.clone()), next);
+        assert!(next.knows_more_than(&token(5, 10, 40)));
         assert_eq!(Token::from_json(&next.to_json()).unwrap(), next);
+    }
+
+    #[test]
+    fn what_cannot_be_verified_is_not_believed() {
+        let unread = Token {
+            read: None,
+            ..token(5, 10, 40)
+        };
+        assert!(Token::from_json(&unread.to_json()).unwrap().is_blank());
     }
 }

@@ -240,7 +240,7 @@ impl Lane for Channel {
             let log = network.logs.get(&queue);
             let log = log.ok_or_else(|| Error::Missing(format!("no queue {queue:?}")))?;
             Ok(QueueStatus {
-                messages: count(log.messages.len()),
+                messages: count(log.entries.len()),
                 consumers: count(log.readers.len()),
             })
         })

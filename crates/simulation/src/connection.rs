@@ -72,6 +72,20 @@ impl Channel {
     pub(crate) fn has_credit(&self) -> bool {
         self.unacknowledged.len() < self.prefetch
     }
+
+    /// Takes what it holds of a queue away from it.
+    pub(crate) fn lose(&mut self, name: &str) -> Vec<Arc<Message>> {
+        let is_of_it = |held: &Held| matches!(held, Held::OfQueue { queue, .. } if queue == name);
+        let (lost, kept) = std::mem::take(&mut self.unacknowledged)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, held)| is_of_it(held));
+        self.unacknowledged = kept;
+        let messages = lost.into_values().filter_map(|held| match held {
+            Held::OfQueue { message, .. } => Some(message),
+            Held::OfStream => None,
+        });
+        messages.collect()
+    }
 }
 
 /// What a channel has got and not acknowledged.

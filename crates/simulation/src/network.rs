@@ -95,6 +95,8 @@ pub(crate) struct Network {
     /// What the test publishes, and the broker has not yet got.
     pub(crate) from_outside: VecDeque<Arc<Message>>,
     pub(crate) blocked_until_ms: u64,
+    /// Until when what is published to an exchange comes back.
+    pub(crate) returned_until_ms: BTreeMap<String, u64>,
     /// How many more operations a process lives, if it is to die at one.
     pub(crate) doomed: BTreeMap<usize, u64>,
     pub(crate) dead: BTreeSet<usize>,
@@ -120,6 +122,7 @@ impl Network {
             broker_is_up: true,
             from_outside: VecDeque::new(),
             blocked_until_ms: 0,
+            returned_until_ms: BTreeMap::new(),
             doomed: BTreeMap::new(),
             dead: BTreeSet::new(),
             paused: BTreeSet::new(),

@@ -18,6 +18,10 @@ impl Network {
         connection: Option<usize>,
         message: &Arc<Message>,
     ) -> Result<(), Error> {
+        let returned_until_ms = self.returned_until_ms.get(&message.exchange);
+        if returned_until_ms.is_some_and(|until_ms| self.now_ms < *until_ms) {
+            return Err(returned(message));
+        }
         let refused = process.is_some() && self.random.random_ratio(self.weather.refused, 1000);
         // One that is refused may have been taken nevertheless.
         if !refused || self.random.random_ratio(1, 4) {
@@ -53,8 +57,12 @@ impl Network {
         }
         let binding = (exchange.clone(), routing_key.clone());
         if let Some(name) = self.bindings.get(&binding).cloned() {
+            let own_entry = self.random.random_ratio(1, 20);
             if let Some(log) = self.logs.get_mut(&name) {
-                log.messages.push(Arc::clone(message));
+                if own_entry {
+                    log.entries.push(None);
+                }
+                log.entries.push(Some(Arc::clone(message)));
             }
             self.deliver_log(&name);
             return Ok(());
@@ -94,10 +102,12 @@ impl Network {
             return;
         };
         for reader in &mut log.readers {
-            while let Some(message) = log.messages.get(place(reader.next))
+            while let Some(entry) = log.entries.get(place(reader.next))
                 && self.channels[reader.channel].has_credit()
             {
-                self.deliver(reader.channel, message, Some(reader.next), Held::OfStream);
+                if let Some(message) = entry {
+                    self.deliver(reader.channel, message, Some(reader.next), Held::OfStream);
+                }
                 reader.next += 1;
             }
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use broker::{Message, Offset};
 
-/// A stream: nothing is taken away.
+/// A stream: nothing is taken away. Some of its entries are the broker's own.
 #[derive(Default)]
 pub(crate) struct Log {
-    pub(crate) messages: Vec<Arc<Message>>,
+    /// `None` is an entry that is never delivered.
+    pub(crate) entries: Vec<Option<Arc<Message>>>,
     pub(crate) readers: Vec<Reader>,
 }
 
@@ -19,9 +20,15 @@ pub(crate) struct Reader {
 }
 
 impl Log {
+    /// The messages and their offsets.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = (u64, &Arc<Message>)> {
+        let entries = (0..).zip(&self.entries);
+        entries.filter_map(|(offset, entry)| Some((offset, entry.as_ref()?)))
+    }
+
     /// Where a reader from there begins. The newest chunk is one message or a few.
     pub(crate) fn begin(&self, from: Option<Offset>, chunk: u64) -> u64 {
-        let end = self.messages.len() as u64;
+        let end = self.entries.len() as u64;
         match from {
             Some(Offset::First) => 0,
             Some(Offset::Last) => end.saturating_sub(chunk),

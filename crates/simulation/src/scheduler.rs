@@ -1,30 +1,25 @@
 //! The scheduler: which process goes on next, and what happens to it.
 
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
-use broker::{Error, Message};
+use broker::Error;
 use futures::task::AtomicWaker;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::Instant;
 
 use crate::client::{SimulatedHost, lock};
-use crate::network::{Network, Stored, Weather};
+use crate::network::{Network, Weather};
+use crate::process::{Process, ProcessId};
 
 /// The broker misses a paused process after this many milliseconds.
 const HEARTBEATS_MISSED_MS: std::ops::Range<u64> = 12_000..18_000;
 
 /// So many steps without time going on mean that two wake each other for ever.
 const LIVELOCK: u32 = 1_000_000;
-
-/// A process of a simulation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProcessId(pub usize);
 
 /// A broker, the processes around it, and time. Needs a runtime of one thread whose clock is
 /// paused.
@@ -34,29 +29,6 @@ pub struct Simulation {
     woken: Arc<AtomicWaker>,
     start: Instant,
     start_us: i64,
-}
-
-type Task = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
-
-struct Process {
-    /// `None` when it has ended.
-    task: Option<Task>,
-    outcome: Option<Result<(), Error>>,
-    wish: Arc<Wish>,
-    is_paused: bool,
-}
-
-/// A process's wish to go on.
-struct Wish {
-    is_there: AtomicBool,
-    scheduler: Arc<AtomicWaker>,
-}
-
-impl Wake for Wish {
-    fn wake(self: Arc<Self>) {
-        self.is_there.store(true, Ordering::Relaxed);
-        self.scheduler.wake();
-    }
 }
 
 impl Simulation {
@@ -73,7 +45,7 @@ impl Simulation {
         }
     }
 
-    fn network(&self) -> MutexGuard<'_, Network> {
+    pub(crate) fn network(&self) -> MutexGuard<'_, Network> {
         let mut network = lock(&self.network);
         network.now_ms = self.now_ms();
         network
@@ -83,53 +55,6 @@ impl Simulation {
     #[must_use]
     pub fn now_ms(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Declares a stream that gets what is published to an exchange with a key.
-    pub fn declare_stream(&mut self, name: &str, exchange: &str, key: &str) {
-        let mut network = self.network();
-        network.exchanges.insert(exchange.to_owned());
-        network.logs.insert(name.to_owned(), Default::default());
-        network
-            .bindings
-            .insert((exchange.to_owned(), key.to_owned()), name.to_owned());
-    }
-
-    /// Declares a queue.
-    pub fn declare_queue(&mut self, name: &str, is_single_active: bool) {
-        let mut network = self.network();
-        let queue = network.queues.entry(name.to_owned()).or_default();
-        queue.is_single_active = is_single_active;
-    }
-
-    /// Declares an exchange; what is published to it can be seen in [`Simulation::stored`].
-    pub fn declare_exchange(&mut self, name: &str) {
-        self.network().exchanges.insert(name.to_owned());
-    }
-
-    /// Deletes a stream and declares it anew, empty. Its consumers are cancelled.
-    pub fn make_stream_anew(&mut self, name: &str) {
-        let mut network = self.network();
-        let Some(log) = network.logs.get_mut(name) else {
-            return;
-        };
-        log.messages.clear();
-        for reader in std::mem::take(&mut log.readers) {
-            let connection = network.channels[reader.channel].connection;
-            network.send_down(connection, move |network| {
-                network.channels[reader.channel].deliveries = None;
-            });
-        }
-    }
-
-    /// Publishes a message at that time, or when the broker is there again, in order; nothing
-    /// happens to its publisher.
-    pub fn publish_at(&mut self, at_ms: u64, message: Message) {
-        let message = Arc::new(message);
-        self.network().at(at_ms, |network| {
-            network.from_outside.push_back(message);
-            network.take_from_outside();
-        });
     }
 
     /// Starts a process whose clock is ahead by some microseconds.
@@ -142,15 +67,8 @@ impl Simulation {
             process: self.processes.len(),
             start_us: self.start_us + ahead_us,
         };
-        self.processes.push(Process {
-            task: Some(Box::pin(main(host))),
-            outcome: None,
-            wish: Arc::new(Wish {
-                is_there: AtomicBool::new(true),
-                scheduler: Arc::clone(&self.woken),
-            }),
-            is_paused: false,
-        });
+        let process = Process::new(Box::pin(main(host)), Arc::clone(&self.woken));
+        self.processes.push(process);
         ProcessId(self.processes.len() - 1)
     }
 
@@ -176,6 +94,11 @@ impl Simulation {
     /// before or after.
     pub fn kill_at(&mut self, id: ProcessId, operations: u64) {
         self.network().doomed.insert(id.0, operations);
+    }
+
+    /// Ends a process at the `waits`th point from now at which it waits for anything.
+    pub fn kill_at_wait(&mut self, id: ProcessId, waits: u64) {
+        self.processes[id.0].waits_left = Some(waits);
     }
 
     /// Lets a process stand still. The broker misses it after a while.
@@ -230,52 +153,19 @@ impl Simulation {
         network.blocked_until_ms = network.now_ms + for_ms;
     }
 
+    /// What is published to an exchange comes back for so many milliseconds, as if no queue were
+    /// bound to it.
+    pub fn unbind(&mut self, exchange: &str, for_ms: u64) {
+        let mut network = self.network();
+        let until_ms = network.now_ms + for_ms;
+        network
+            .returned_until_ms
+            .insert(exchange.to_owned(), until_ms);
+    }
+
     /// Changes how things go from now on. What was left unanswered is answered.
     pub fn change(&mut self, weather: Weather) {
         self.network().change(weather);
-    }
-
-    /// All messages that the broker took, in order.
-    #[must_use]
-    pub fn stored(&self) -> Vec<Stored> {
-        self.network().stored.clone()
-    }
-
-    /// The messages of a stream.
-    #[must_use]
-    pub fn stream(&self, name: &str) -> Vec<Arc<Message>> {
-        let network = self.network();
-        let log = network.logs.get(name);
-        log.map_or_else(Vec::new, |log| log.messages.clone())
-    }
-
-    /// Takes the messages of a queue that nobody holds out of it.
-    pub fn purge(&mut self, queue: &str) -> Vec<Arc<Message>> {
-        let mut network = self.network();
-        let queue = network.queues.get_mut(queue);
-        queue.map_or_else(Vec::new, |queue| {
-            std::mem::take(&mut queue.ready).into_values().collect()
-        })
-    }
-
-    /// Puts a message into a queue.
-    pub fn put(&mut self, queue: &str, message: Arc<Message>) {
-        let mut network = self.network();
-        if let Some(queue) = network.queues.get_mut(queue) {
-            queue.put(message);
-        }
-        network.deliver_queue(queue);
-    }
-
-    /// The process that holds messages of a queue with a single active consumer, if it is the
-    /// active one.
-    #[must_use]
-    pub fn holder(&self, queue: &str) -> Option<ProcessId> {
-        let network = self.network();
-        let active = *network.queues.get(queue)?.consumers.front()?;
-        let channel = network.channels.get(active)?;
-        let holds = !channel.unacknowledged.is_empty();
-        holds.then(|| ProcessId(network.connections[channel.connection].process))
     }
 
     /// Lets things happen for so many milliseconds.
@@ -332,23 +222,12 @@ impl Simulation {
     }
 
     fn go_on(&mut self, number: usize) {
-        let process = &mut self.processes[number];
-        process.wish.is_there.store(false, Ordering::Relaxed);
-        let waker = Waker::from(Arc::clone(&process.wish));
-        if let Some(task) = &mut process.task
-            && let Poll::Ready(outcome) = task.as_mut().poll(&mut Context::from_waker(&waker))
-        {
-            process.outcome = Some(outcome);
-            process.task = None;
+        let dies = self.processes[number].go_on();
+        if dies {
+            self.network().kill(number);
         }
         if lock(&self.network).dead.contains(&number) {
             self.processes[number].task = None;
         }
-    }
-}
-
-impl Process {
-    fn wants_to_go_on(&self) -> bool {
-        self.task.is_some() && !self.is_paused && self.wish.is_there.load(Ordering::Relaxed)
     }
 }

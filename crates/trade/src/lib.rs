@@ -4,6 +4,7 @@
 
 mod alert;
 mod batch;
+mod fields;
 pub mod pack;
 mod read;
 mod recorded;

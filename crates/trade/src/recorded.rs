@@ -4,7 +4,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::Trade;
-use crate::read::{Unreadable, Value, parse};
+use crate::fields::Value;
+use crate::read::{Unreadable, parse};
 
 /// Reads one trade of a file, and its `time` if it carries one: RFC 3339, or whole microseconds
 /// since the epoch. The time comes out in microseconds since the epoch.

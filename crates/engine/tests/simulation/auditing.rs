@@ -24,7 +24,7 @@ impl Auditing {
     pub(crate) fn new(shard: u32) -> Self {
         let settings = Settings {
             ttl_us: TTL_US + GRACE_US,
-            max_books: 1000,
+            max_books: 10_000,
             hash_seed: 7,
         };
         Auditing {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker::Message;
 use rand::Rng;
-use simulation::Weather;
+use simulation::{Stored, Weather};
 
 use super::progress_queue;
 use super::world::{Auditor, World};
@@ -142,6 +142,11 @@ impl World {
     fn double_a_token(&mut self) {
         let queue = progress_queue(self.random.random_range(0..self.market.shards));
         let stored = self.simulation.stored();
+        self.bring_back(&queue, &stored);
+    }
+
+    /// One of the tokens that were written once is there again.
+    pub(crate) fn bring_back(&mut self, queue: &str, stored: &[Stored]) {
         let old: Vec<_> = stored
             .iter()
             .filter(|stored| stored.message.routing_key == queue)
@@ -149,8 +154,8 @@ impl World {
         if !old.is_empty() {
             let old = old[self.random.random_range(0..old.len())];
             self.tell(&format!("an old token in {queue}"));
-            let token = token_message(&queue, old.message.body.to_vec());
-            self.simulation.put(&queue, token);
+            let token = token_message(queue, old.message.body.to_vec());
+            self.simulation.put(queue, token);
         }
     }
 }

@@ -13,18 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::auditing::{Auditing, SKEW_US};
 use super::faults::Faults;
 use super::market::{Market, START_US};
-use super::witness::Witness;
+use super::witness::{Expected, Witness};
 use super::{ALERTS, EXCHANGE, ROSTER, TIME, progress_queue, stream};
 
 /// How long it may take until all is well after the last fault: a lost token is looked for each
 /// half minute, and a shard that came straight back is not given away for a minute.
 const SETTLED_WITHIN_MS: u64 = 180_000;
-
-/// How long the next in the line may wait for the token of one that was killed.
-const AT_ONCE_MS: u64 = 100;
-
-/// Longer than a draining, a hand-over and the counts of the roster before them.
-const ALARM_MS: u64 = 40_000;
 
 pub(crate) struct Auditor {
     pub(crate) id: ProcessId,
@@ -40,6 +34,7 @@ pub(crate) struct World {
     pub(crate) auditors: Vec<Auditor>,
     pub(crate) wanted: usize,
     pub(crate) kills: usize,
+    pub(crate) drain_within: Duration,
     story: Vec<String>,
 }
 
@@ -63,6 +58,7 @@ impl World {
             auditors: Vec::new(),
             wanted,
             kills: 0,
+            drain_within: Duration::from_secs(10),
             story: vec![format!("seed {seed}, {wanted} auditors")],
         };
         world.publish_market();
@@ -87,56 +83,24 @@ impl World {
         self.publish_market();
     }
 
-    /// Kills owners at any operation, one after the other; each time another one must have the
-    /// token at once.
-    pub(crate) async fn kill_owners(&mut self, kills: u32) {
-        self.wanted = self.wanted.max(2);
-        self.settle().await;
-        for _ in 0..kills {
-            let queue = progress_queue(self.random.random_range(0..self.market.shards));
-            let owner = self.simulation.holder(&queue).expect("an owner");
-            let operations = self.random.random_range(1..30);
-            self.tell(&format!(
-                "kill {owner:?} of {queue} at operation {operations}"
-            ));
-            self.simulation.kill_at(owner, operations);
-            while self.simulation.is_running(owner) {
-                self.simulation.run_for(10).await;
-            }
-            self.simulation.run_for(AT_ONCE_MS).await;
-            let next = self.simulation.holder(&queue);
-            assert!(
-                next.is_some_and(|next| next != owner),
-                "{next:?}: {}",
-                self.story()
-            );
-            self.see_to_the_auditors();
-            self.simulation.run_for(1000).await;
-        }
+    /// Lets the rest of the market come while nobody reads.
+    pub(crate) async fn let_the_log_be_written(&mut self) {
+        let end_ms = self.end_ms();
+        self.simulation
+            .run_for(end_ms - self.simulation.now_ms())
+            .await;
     }
 
-    /// One auditor has to give shards to a second one while the broker takes nothing for longer
-    /// than a hand-over lasts; then it is alone again.
-    pub(crate) async fn hand_over_in_vain(&mut self) {
-        self.wanted = 1;
-        self.settle().await;
-        self.tell("an alarm, and a second auditor");
-        self.simulation.block(ALARM_MS);
-        self.wanted = 2;
-        self.settle().await;
-        self.simulation.run_for(ALARM_MS).await;
-        self.settle().await;
-        self.tell("the second auditor is killed");
-        self.wanted = 1;
-        self.simulation.kill(self.auditors[1].id);
-        self.settle().await;
+    /// When the market has come.
+    pub(crate) fn end_ms(&self) -> u64 {
+        let last_ms = self.market.entries.last().map_or(0, |entry| entry.at_ms());
+        last_ms.max(self.simulation.now_ms())
     }
 
     /// Lets things happen until the log is written, then mends everything and waits until all
     /// is well.
     pub(crate) async fn run_to_the_end(&mut self) {
-        let last_ms = self.market.entries.last().map_or(0, |entry| entry.at_ms());
-        let end_ms = last_ms.max(self.simulation.now_ms()) + self.random.random_range(0..10_000);
+        let end_ms = self.end_ms() + self.random.random_range(0..10_000);
         while self.simulation.now_ms() < end_ms {
             self.see_to_the_auditors();
             let pause_ms = self.random.random_range(1..2000);
@@ -146,7 +110,7 @@ impl World {
         self.settle().await;
     }
 
-    async fn settle(&mut self) {
+    pub(crate) async fn settle(&mut self) {
         self.tell("calm");
         self.simulation.change(Weather::CALM);
         for auditor in &mut self.auditors {
@@ -182,6 +146,15 @@ impl World {
                 self.story()
             );
         }
+    }
+
+    /// The orders of the market that is there now have alerted, each with one body: the one that
+    /// comes out when the books see the logs undisturbed.
+    pub(crate) fn alerted_in_full(&self) {
+        let mut bodies = self.witness().bodies();
+        bodies.retain(|order, _| self.market.over_purchased.contains(order));
+        let expected = Expected::of(&self.market).bodies();
+        assert_eq!(bodies, expected, "{}", self.story());
     }
 
     pub(crate) fn witness(&self) -> Witness {
@@ -226,7 +199,7 @@ impl World {
     }
 
     /// Who has ended is started again.
-    fn see_to_the_auditors(&mut self) {
+    pub(crate) fn see_to_the_auditors(&mut self) {
         let simulation = &self.simulation;
         self.auditors
             .retain(|auditor| simulation.is_running(auditor.id));
@@ -252,7 +225,7 @@ impl World {
             progress_every: Duration::from_millis(500),
             renew_after: Duration::from_secs(300),
             reluctance: Duration::from_secs(60),
-            drain_within: Duration::from_secs(10),
+            drain_within: self.drain_within,
         };
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -263,6 +236,14 @@ impl World {
             id,
             stop,
             is_paused: false,
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what happened: {}", self.story());
         }
     }
 }
