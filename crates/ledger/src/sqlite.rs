@@ -1,5 +1,6 @@
 //! The embedded ledger: an SQLite file, written by one thread.
 
+mod checkpoint;
 mod file;
 mod graves;
 mod lock;
@@ -22,9 +23,9 @@ pub(crate) use file::VERSION;
 use futures::future::BoxFuture;
 
 use self::{
-    lock::Lock,
+    checkpoint::Checkpoints,
     store::{Store, Taking},
-    writer::{Asked, Request},
+    writer::{Asked, Holder, Request},
 };
 use crate::{
     Claim, Dead, Decision, Doubt, Entry, Error, Filter, Grave, Inserted, Ledger, NewEntry,
@@ -63,7 +64,11 @@ impl Sqlite {
         let recovered = store
             .recover(now_ms)
             .map_err(|error| unusable(path, error.to_string()))?;
-        Ok((Self::start(path, store, Some(lock))?, recovered))
+        let own = file::attach(path).map_err(|error| unusable(path, error.to_string()))?;
+        let checkpoints =
+            Checkpoints::start(own, &store.connection).map_err(|reason| unusable(path, reason))?;
+        let holder = Holder { checkpoints, lock };
+        Ok((Self::start(path, store, Some(holder))?, recovered))
     }
 
     /// Opens a ledger that is there already, beside the process that holds it if there is one:
@@ -76,13 +81,13 @@ impl Sqlite {
         Self::start(path, store, None)
     }
 
-    fn start(path: &Path, store: Store, lock: Option<Lock>) -> Result<Self, OpenError> {
+    fn start(path: &Path, store: Store, holder: Option<Holder>) -> Result<Self, OpenError> {
         let (requests, queue) = queue();
         let commits = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&commits);
         std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || writer::write(store, lock, queue, &counter))
+            .spawn(move || writer::write(store, holder, queue, &counter))
             .map_err(|error| unusable(path, error.to_string()))?;
         Ok(Self { requests, commits })
     }

@@ -9,7 +9,7 @@ use std::sync::{
 
 use rusqlite::{Transaction, TransactionBehavior};
 
-use super::{lock::Lock, store::Store};
+use super::{checkpoint::Checkpoints, lock::Lock, store::Store};
 use crate::{
     Error,
     queue::{Place, Queue, gather},
@@ -55,10 +55,16 @@ where
     }
 }
 
+/// What only the process that delivers has.
+pub(crate) struct Holder {
+    pub(super) checkpoints: Checkpoints,
+    pub(super) lock: Lock,
+}
+
 /// The thread's main: ends when told to, or when every handle is dropped.
 pub(crate) fn write(
     store: Store,
-    lock: Option<Lock>,
+    mut holder: Option<Holder>,
     mut commands: Queue<dyn Request>,
     commits: &Arc<AtomicU64>,
 ) {
@@ -72,9 +78,16 @@ pub(crate) fn write(
         if !group.requests.is_empty() {
             commit(&store, group.requests);
             commits.fetch_add(1, Ordering::Relaxed);
+            if let Some(holder) = &mut holder {
+                holder.checkpoints.committed(&store.connection);
+            }
         }
     }
     drop(commands);
+    let lock = holder.map(|holder| {
+        drop(holder.checkpoints);
+        holder.lock
+    });
     drop(store); // closes the file, and only then
     drop(lock);
     if let Some(done) = told_to_close {
