@@ -1,6 +1,6 @@
 //! One attempt to deliver a parcel to one recipient.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ledger::{Outcome, Recorded, State};
 use tokio_util::sync::CancellationToken;
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     crash,
     desk::Desk,
+    dispatch::Slot,
     parcel::Parcel,
     retry::milliseconds,
     sink::{Answer, Threshold},
@@ -17,34 +18,34 @@ use crate::{
 /// What is left of a lease when the longest attempt is over: time to record its outcome.
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// The lease of what is being sent.
+pub(crate) fn lease_ms(desk: &Desk) -> i64 {
+    milliseconds(desk.channel.sink.longest_attempt().saturating_add(MARGIN))
+}
+
 /// Sends what was claimed and records what came of it. When `abandon` is cancelled it does not
-/// wait for an answer any longer.
+/// wait for an answer any longer. The `slot` is given back as soon as there is an answer.
 ///
 /// # Errors
 /// When the ledger fails: what was being sent is in doubt after the next start.
 pub(crate) async fn attempt(
-    desk: &Desk,
+    desk: &Arc<Desk>,
     parcel: Parcel,
+    slot: Slot,
     abandon: &CancellationToken,
 ) -> Result<(), ledger::Error> {
-    crash::point("claimed");
-    let longest = desk.channel.sink.longest_attempt();
-    let lease_ms = milliseconds(longest.saturating_add(MARGIN));
     let begun_ms = desk.now_ms();
-    let (tickets, digest) = (parcel.tickets(), parcel.digest.clone());
-    let begun = desk
-        .ledger
-        .begin(tickets, digest, lease_ms, begun_ms)
-        .await?;
-    let Some(parcel) = parcel.only(&begun) else {
-        tracing::debug!("not sent: its lease ended before it began");
-        return Ok(());
+    let threshold = match parcel.is_begun {
+        true => Threshold::default(),
+        false => {
+            crash::point("claimed");
+            ahead(desk, &parcel)
+        }
     };
-    crash::point("sending");
     let answer = match parcel.read(begun_ms) {
         Err(why) => Answer::Refused(why),
         Ok(read) => {
-            let threshold = Threshold::default();
+            let longest = desk.channel.sink.longest_attempt();
             let letter = read.letter(desk, &parcel);
             tokio::select! {
                 biased;
@@ -54,15 +55,54 @@ pub(crate) async fn attempt(
             }
         }
     };
-    crash::point("answered");
+    drop(slot);
+    if let Some(error) = threshold.fault() {
+        return Err(error.clone());
+    }
+    if threshold.is_begun() {
+        crash::point("answered");
+    }
     let outcome = judge(desk, &parcel, begun_ms, answer);
-    let recorded = desk
-        .ledger
-        .record(parcel.tickets(), outcome.clone(), desk.now_ms())
-        .await?;
+    let recorded = record(desk, &parcel, outcome.clone(), threshold.is_begun()).await?;
     crash::point("recorded");
-    report(desk, &parcel, &outcome, &recorded);
+    report(desk, &parcel, &threshold, &outcome, &recorded);
     Ok(())
+}
+
+/// The threshold of what is only claimed.
+fn ahead(desk: &Arc<Desk>, parcel: &Parcel) -> Threshold {
+    let desk = Arc::clone(desk);
+    let (tickets, digest) = (parcel.tickets(), parcel.digest.clone());
+    Threshold::ahead(Box::new(move || {
+        let (desk, tickets, digest) = (Arc::clone(&desk), tickets.clone(), digest.clone());
+        Box::pin(async move {
+            let lease_ms = lease_ms(&desk);
+            let begun = desk
+                .ledger
+                .begin(tickets, digest, lease_ms, desk.now_ms())
+                .await?;
+            Ok(begun.iter().all(|begun| *begun))
+        })
+    }))
+}
+
+/// An attempt that ended before it began counts as one too: both are asked for at once, so that
+/// they share a commit.
+async fn record(
+    desk: &Desk,
+    parcel: &Parcel,
+    outcome: Outcome,
+    is_begun: bool,
+) -> Result<Vec<Recorded>, ledger::Error> {
+    let now_ms = desk.now_ms();
+    let recorded = desk.ledger.record(parcel.tickets(), outcome, now_ms);
+    if is_begun {
+        return recorded.await;
+    }
+    let (tickets, digest) = (parcel.tickets(), parcel.digest.clone());
+    let begun = desk.ledger.begin(tickets, digest, lease_ms(desk), now_ms);
+    let (begun, recorded) = futures::join!(begun, recorded);
+    begun.and(recorded)
 }
 
 /// Turns an answer into an outcome: the one place where retries are given up.
@@ -111,7 +151,13 @@ fn chance(alert: &str, recipient: &str, attempts: u32) -> u64 {
 }
 
 /// Counts each entry, logs the parcel once.
-fn report(desk: &Desk, parcel: &Parcel, outcome: &Outcome, recorded: &[Recorded]) {
+fn report(
+    desk: &Desk,
+    parcel: &Parcel,
+    threshold: &Threshold,
+    outcome: &Outcome,
+    recorded: &[Recorded],
+) {
     let tally = &desk.tally;
     for (content, recorded) in parcel.contents().zip(recorded) {
         match recorded {
@@ -148,6 +194,9 @@ fn report(desk: &Desk, parcel: &Parcel, outcome: &Outcome, recorded: &[Recorded]
         }
         Some(Recorded::Now(_)) => {
             tracing::error!(alert = %parcel, recipient, words, "failed: it will not be delivered");
+        }
+        Some(Recorded::Stale) | None if !threshold.is_begun() => {
+            tracing::debug!(alert = %parcel, recipient, words, "not sent: its lease ended before");
         }
         Some(Recorded::Stale) | None => {
             tracing::error!(alert = %parcel, recipient, words, "not recorded: it is settled already");

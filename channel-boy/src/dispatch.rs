@@ -2,6 +2,7 @@
 //! attempts going, tidies up.
 
 mod parcels;
+mod slots;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +12,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::slots::Slot;
+use self::slots::Slots;
 use crate::{attempt::attempt, desk::Desk, pace::Pace, parcel::Parcel, retry::milliseconds};
 
-/// A claim is begun at once; one that was not after this long goes back.
-const CLAIM_LEASE_MS: i64 = 30_000;
+/// Attempts whose outcome is not on disk yet, beyond those that are being sent.
+const UNRECORDED: usize = 1024;
+/// While less than half of the places are free, a claim waits so long for more of them: one claim
+/// for many costs as much as one for one.
+const GATHER: Duration = Duration::from_millis(1);
 /// Between sweeps.
 const TICK: Duration = Duration::from_secs(1);
 /// Old entries deleted in one go, and goes in one tick.
@@ -51,6 +57,7 @@ pub(crate) async fn run(
     let mut dispatch = Dispatch {
         desk: Arc::clone(desk),
         pace: Pace::new(desk.channel.limits.clone()),
+        slots: Slots::new(desk.channel.concurrency),
         attempts: Attempts::new(),
         abandon: CancellationToken::new(),
     };
@@ -66,6 +73,8 @@ pub(crate) async fn run(
 struct Dispatch {
     desk: Arc<Desk>,
     pace: Pace,
+    slots: Arc<Slots>,
+    /// Under way, or being recorded.
     attempts: Attempts,
     abandon: CancellationToken,
 }
@@ -83,9 +92,10 @@ impl Dispatch {
         // Whether something may be due, and if not, when to look again.
         let mut look = true;
         let mut next_look = Instant::now();
+        let mut gathered = None;
         while !stop.is_cancelled() {
-            let free = desk.channel.concurrency.saturating_sub(self.attempts.len());
-            if look && free > 0 {
+            let free = self.free();
+            if look && free > 0 && self.is_worth_a_claim(free, &mut gathered) {
                 look = false;
                 match self.room(free) {
                     Ok(room) => {
@@ -101,6 +111,8 @@ impl Dispatch {
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(ended) = self.attempts.join_next() => settle(ended)?,
+                () = self.slots.freed() => {}
+                () = sleep_until(gathered.unwrap_or(next_look)), if look && gathered.is_some() => {}
                 () = desk.bell.notified() => look = true,
                 () = sleep_until(next_look), if !look => look = true,
                 _ = ticks.tick() => {
@@ -111,6 +123,25 @@ impl Dispatch {
             }
         }
         Ok(())
+    }
+
+    /// How many more attempts there may be.
+    fn free(&self) -> usize {
+        let most = self.desk.channel.concurrency + UNRECORDED;
+        self.slots
+            .free()
+            .min(most.saturating_sub(self.attempts.len()))
+    }
+
+    /// Whether so many places are worth a claim, or more of them have been waited for.
+    fn is_worth_a_claim(&self, free: usize, gathered: &mut Option<Instant>) -> bool {
+        let now = Instant::now();
+        let is_worth = free * 2 >= self.desk.channel.concurrency
+            || *gathered.get_or_insert(now + GATHER) <= now;
+        if is_worth {
+            *gathered = None;
+        }
+        is_worth
     }
 
     /// How many letters may go now, or how long to wait; a tick at most.
@@ -135,8 +166,9 @@ impl Dispatch {
 
     fn start(&mut self, parcel: Parcel) {
         let (desk, abandon) = (Arc::clone(&self.desk), self.abandon.clone());
+        let slot = self.slots.take();
         self.attempts
-            .spawn(async move { attempt(&desk, parcel, &abandon).await });
+            .spawn(async move { attempt(&desk, parcel, slot, &abandon).await });
     }
 }
 

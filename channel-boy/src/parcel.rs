@@ -30,6 +30,8 @@ pub(crate) struct Parcel {
     pub(crate) recipient: String,
     /// Its id, if it is a digest.
     pub(crate) digest: Option<String>,
+    /// The ledger says `sending` already.
+    pub(crate) is_begun: bool,
     pub(crate) first: Content,
     pub(crate) more: Vec<Content>,
 }
@@ -49,6 +51,7 @@ impl Parcel {
         Self {
             recipient: claim.recipient.clone(),
             digest: None,
+            is_begun: false,
             first: claim.into(),
             more: Vec::new(),
         }
@@ -68,6 +71,7 @@ impl Parcel {
         Some(Self {
             recipient: first.recipient.clone(),
             digest,
+            is_begun: false,
             first: first.into(),
             more: claims.map(Content::from).collect(),
         })
@@ -88,6 +92,7 @@ impl Parcel {
             let parcel = Self {
                 recipient,
                 digest,
+                is_begun: true,
                 first: content,
                 more: Vec::new(),
             };
@@ -107,20 +112,6 @@ impl Parcel {
 
     pub(crate) fn tickets(&self) -> Vec<Ticket> {
         self.contents().map(|content| content.ticket).collect()
-    }
-
-    /// Only the entries for which `keep` says so, by their place; nothing when there are none.
-    pub(crate) fn only(self, keep: &[bool]) -> Option<Self> {
-        let all = std::iter::once(self.first).chain(self.more);
-        let mut kept = all
-            .zip(keep)
-            .filter_map(|(content, keep)| keep.then_some(content));
-        Some(Self {
-            recipient: self.recipient,
-            digest: self.digest,
-            first: kept.next()?,
-            more: kept.collect(),
-        })
     }
 
     /// Reads its alerts.

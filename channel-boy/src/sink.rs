@@ -16,18 +16,18 @@ mod notification;
 pub(crate) mod samples;
 mod sms;
 mod stdout;
+mod threshold;
 mod webhook;
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use trade::Alert;
 use uuid::Uuid;
 
-use crate::{config::Section, crash};
+pub(crate) use threshold::Threshold;
+
+use crate::config::Section;
 
 /// Every sink there is.
 pub(crate) const KINDS: &[Kind] = &[
@@ -61,8 +61,9 @@ pub(crate) struct Built {
 
 /// Something that delivers.
 pub(crate) trait Sink: Send + Sync {
-    /// One attempt, for one recipient. Crosses the `threshold` right before the first byte that
-    /// may make the provider take the letter. May be dropped at any point.
+    /// One attempt, for one recipient. Begins at the `threshold` when it could send, and crosses
+    /// it right before the first byte that may make the provider take the letter. May be dropped
+    /// at any point.
     fn send<'a>(
         &'a self,
         letter: &'a Letter<'a>,
@@ -71,6 +72,16 @@ pub(crate) trait Sink: Send + Sync {
 
     /// No attempt takes longer than this; it is cut off then. Nor does a question.
     fn longest_attempt(&self) -> Duration;
+
+    /// At most so long passes before it begins: connecting, logging in.
+    fn longest_approach(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// How many attempts could begin at once, because nothing has to be waited for first.
+    fn ready(&self) -> usize {
+        0
+    }
 
     /// Whether the other end knows a letter that comes twice by its id and takes it once. Then
     /// sending again what is in doubt does no harm.
@@ -184,26 +195,6 @@ impl Answer {
         Self::NotTaken {
             why: why.into(),
             after: None,
-        }
-    }
-}
-
-/// Whether the point was passed from which on the provider may have taken the letter.
-#[derive(Debug, Default)]
-pub(crate) struct Threshold(AtomicBool);
-
-impl Threshold {
-    pub(crate) fn cross(&self) {
-        self.0.store(true, Ordering::SeqCst);
-        crash::point("threshold");
-    }
-
-    /// What an attempt that ended without an answer amounts to.
-    pub(crate) fn cut_off(&self, why: impl Into<String>) -> Answer {
-        if self.0.load(Ordering::SeqCst) {
-            Answer::Unknown(why.into())
-        } else {
-            Answer::not_taken(why)
         }
     }
 }

@@ -29,6 +29,13 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A URL, which may hold a secret.
+pub(crate) struct Place {
+    pub(crate) url: Secret,
+    /// It stands in the file, where no secret may be.
+    pub(crate) is_open: bool,
+}
+
 impl Section<'_> {
     /// Whether a secret is given, by either key.
     pub(crate) fn has_secret(&self, name: &str) -> bool {
@@ -56,6 +63,39 @@ impl Section<'_> {
             );
         }
         secret
+    }
+
+    /// Where something is: by `url`, or by `url_env` or `url_file` when that holds a secret.
+    pub(crate) fn place(&mut self, words: &str) -> Option<Place> {
+        let open = self.text("url");
+        let is_hidden = self.has_secret("url");
+        match open {
+            Some(text) => {
+                if is_hidden {
+                    let words = "and url_env or url_file are both given: leave one out";
+                    self.problem("url", words);
+                }
+                let url = Secret::new(text);
+                if url.is_none() {
+                    self.problem("url", "must be one line");
+                }
+                let is_open = true;
+                url.map(|url| Place { url, is_open })
+            }
+            None if is_hidden => {
+                let url = self.secret("url")?;
+                Some(Place {
+                    url,
+                    is_open: false,
+                })
+            }
+            None => {
+                if !self.has("url") {
+                    self.missing("url", words);
+                }
+                None
+            }
+        }
     }
 
     /// The same for a key or an account in a text of many lines (PEM, JSON), made into what it

@@ -1,15 +1,19 @@
 //! From claims to parcels: what goes by itself, what goes together, and what has to wait.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use ledger::Claim;
 
-use super::CLAIM_LEASE_MS;
 use crate::{
+    attempt::lease_ms,
     desk::Desk,
     pace::{Pace, Turn},
     parcel::Parcel,
+    retry::milliseconds,
 };
+
+/// Between a claim and its beginning, besides getting ready.
+const CLAIM_LEASE: Duration = Duration::from_secs(30);
 
 /// What a look into the ledger gave.
 pub(super) struct Claimed {
@@ -18,19 +22,32 @@ pub(super) struct Claimed {
     pub(super) more: bool,
 }
 
-/// Claims up to `room` entries that are due. Some of them may have to wait for their recipient;
+/// Gets up to `room` entries that are due: straight into `sending` where nothing has to be
+/// waited for before that, else as claims. Some of those may have to wait for their recipient;
 /// they are given back to the ledger until then.
 pub(super) async fn claim(
     desk: &Desk,
     pace: &mut Pace,
     room: usize,
 ) -> Result<Claimed, ledger::Error> {
-    let name = &desk.channel.name;
-    let claims = desk
-        .ledger
-        .claim(name, room, CLAIM_LEASE_MS, desk.now_ms())
-        .await?;
-    let more = claims.len() >= room;
+    let is_limited = desk.channel.limits.per_minute.is_some();
+    // What is taken must be sent now. An answer from a server may be lost on its way.
+    let ready = match is_limited || desk.ledger.is_shared() {
+        true => 0,
+        false => desk.channel.sink.ready().min(room),
+    };
+    let (name, now_ms) = (&desk.channel.name, desk.now_ms());
+    let (claims, wanted) = match ready {
+        0 => {
+            let claims = desk.ledger.claim(name, room, claim_lease_ms(desk), now_ms);
+            (claims.await?, room)
+        }
+        ready => {
+            let taken = desk.ledger.take(name, ready, lease_ms(desk), now_ms);
+            (taken.await?, ready)
+        }
+    };
+    let more = claims.len() >= wanted;
     let mut parcels = Vec::new();
     let mut digests: BTreeMap<(String, String), Vec<Claim>> = BTreeMap::new();
     let mut singles: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
@@ -41,9 +58,7 @@ pub(super) async fn claim(
                 .entry((claim.recipient.clone(), digest))
                 .or_default()
                 .push(claim),
-            None if desk.channel.limits.per_minute.is_none() => {
-                parcels.push(Parcel::single(claim));
-            }
+            None if !is_limited => parcels.push(Parcel::single(claim)),
             None => singles
                 .entry(claim.recipient.clone())
                 .or_default()
@@ -51,10 +66,19 @@ pub(super) async fn claim(
         }
     }
     parcels.extend(digests.into_values().filter_map(Parcel::digest));
+    for parcel in &mut parcels {
+        parcel.is_begun = ready > 0;
+    }
     for (recipient, claims) in singles {
         of_one(desk, pace, &recipient, claims, &mut parcels).await?;
     }
     Ok(Claimed { parcels, more })
+}
+
+/// A claim that was not begun after this long goes back: beyond what it takes to get ready, it is
+/// begun at once.
+fn claim_lease_ms(desk: &Desk) -> i64 {
+    milliseconds(CLAIM_LEASE.saturating_add(desk.channel.sink.longest_approach()))
 }
 
 /// The claims of one recipient, by their turns.
@@ -107,7 +131,7 @@ async fn others(desk: &Desk, recipient: &str, room: usize) -> Result<Vec<Claim>,
     let name = &desk.channel.name;
     let claims = desk
         .ledger
-        .claim_for(name, recipient, room, CLAIM_LEASE_MS, desk.now_ms())
+        .claim_for(name, recipient, room, claim_lease_ms(desk), desk.now_ms())
         .await?;
     let (of_others, free): (Vec<Claim>, Vec<Claim>) =
         claims.into_iter().partition(|claim| claim.digest.is_some());

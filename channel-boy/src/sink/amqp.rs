@@ -11,15 +11,15 @@
 //! | too large for the broker, a routing key of more than 255 bytes | refused |
 //! | the connection lost, or no confirm in time | unknown |
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use broker::{Endpoint, Error, Header, Message, Pool, Publisher};
+use broker::{Endpoint, EndpointError, Error, Header, Message, Pool, Publisher};
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Built, Kind, Letter, Sink, Threshold, http::is_loopback};
 use crate::{
-    config::{Secret, Section},
+    config::Section,
     wording::{Style, Template, one_line},
 };
 
@@ -67,40 +67,39 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     })
 }
 
-/// By `url`, or by `url_env` or `url_file` when it holds a password.
 fn endpoint(section: &mut Section<'_>) -> Option<Endpoint> {
-    let plain = section.text("url");
-    let hidden = section.has_secret("url");
-    if plain.is_none() && !hidden && !section.has("url") {
-        let words = "names the other bus, amqps://host (or url_env, url_file with a password)";
-        section.missing("url", words);
-    }
-    if plain.is_some() && hidden {
-        section.problem(
-            "url",
-            "and url_env or url_file are both given: leave one out",
-        );
-    }
+    let words = "names the other bus, amqps://host (or url_env, url_file with a password)";
+    let place = section.place(words);
     let allow_plain = section.flag("allow_plain").unwrap_or(false);
-    let hidden = if plain.is_some() {
-        None
-    } else {
-        section.secret("url")
+    let ca_file = match section.file("ca_file") {
+        Some(_) => section.text("ca_file"),
+        None => None, // said already, or not to be looked at
     };
-    let text = plain.or(hidden.as_ref().map(Secret::reveal))?;
-    let parsed = Endpoint::parse(text, None).map_err(|error| error.to_string());
-    let checked = parsed.and_then(|endpoint| {
-        let is_open = plain.is_some_and(|text| text.contains('@'));
-        if is_open {
-            Err("has credentials in it: use url_env or url_file".to_owned())
-        } else if !endpoint.is_encrypted() && !allow_plain && !is_loopback(endpoint.host()) {
-            let words = "must begin with amqps://, or say allow_plain = true to send in the clear";
-            Err(words.to_owned())
-        } else {
-            Ok(endpoint)
+    let place = place?;
+    let ca_file = ca_file.map(|file| section.beside(Path::new(file)));
+    let text = place.url.reveal();
+    let endpoint = match Endpoint::parse(text, ca_file.as_deref()) {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            let key = match error {
+                EndpointError::CaFile { .. }
+                | EndpointError::CaEmpty(_)
+                | EndpointError::CaWithoutTls => "ca_file",
+                _ => "url",
+            };
+            section.problem(key, &error.to_string());
+            return None;
         }
-    });
-    checked.map_err(|words| section.problem("url", &words)).ok()
+    };
+    let words = if place.is_open && text.contains('@') {
+        "has credentials in it: use url_env or url_file"
+    } else if !endpoint.is_encrypted() && !allow_plain && !is_loopback(endpoint.host()) {
+        "must begin with amqps://, or say allow_plain = true to send in the clear"
+    } else {
+        return Some(endpoint);
+    };
+    section.problem("url", words);
+    None
 }
 
 fn target(section: &mut Section<'_>) -> Option<Target> {
@@ -151,7 +150,11 @@ impl Sink for Amqp {
                 Ok(Err(error)) => return Answer::not_taken(words(&error)),
                 Err(_) => return Answer::not_taken("no connection in time"),
             };
-            threshold.cross();
+            let begun = match threshold.begin().await {
+                Ok(begun) => begun,
+                Err(answer) => return answer,
+            };
+            begun.cross();
             let deadline = Instant::now() + self.timeout;
             let published = publish(&publisher, self.message(letter));
             match timeout_at(deadline, published).await {
@@ -164,6 +167,10 @@ impl Sink for Amqp {
     /// `timeout` to connect, and as much again for the confirm.
     fn longest_attempt(&self) -> Duration {
         self.timeout.saturating_mul(2)
+    }
+
+    fn longest_approach(&self) -> Duration {
+        self.timeout
     }
 
     fn idempotent(&self) -> bool {
@@ -267,6 +274,32 @@ mod tests {
         assert_eq!(
             sink(Target::Queue(text())).judge(Ok(())).word(),
             "delivered"
+        );
+    }
+
+    #[test]
+    fn a_private_authority_goes_with_tls() {
+        let folder = tempfile::tempdir().unwrap();
+        let wrong = |url: &str, pem: &str| {
+            std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
+            let file = folder.path().join("channels.toml");
+            let text = format!(
+                "[channel.test]\nsink = 'amqp'\nurl = '{url}'\nqueue = 'q'\nca_file = 'ca.pem'"
+            );
+            let parsed = crate::config::parse(&file, &text, "test");
+            parsed.err().map(|problems| problems.to_string())
+        };
+        let certificate = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        assert_eq!(wrong("amqps://bus.example.com", certificate), None);
+        let words = wrong("amqp://127.0.0.1", certificate).unwrap();
+        assert!(
+            words.contains("ca_file") && words.contains("TLS"),
+            "{words}"
+        );
+        let words = wrong("amqps://bus.example.com", "nothing").unwrap();
+        assert!(
+            words.contains("ca_file") && words.contains("PEM"),
+            "{words}"
         );
     }
 

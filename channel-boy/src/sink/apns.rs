@@ -18,14 +18,14 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use reqwest::{RequestBuilder, Url};
 use serde_json::json;
+use url::Url;
 use uuid::Uuid;
 
 use self::token::Tokens;
 use super::{
     Answer, Built, Kind, Letter, Sink, Threshold,
-    http::{self, Http, Reply, Version},
+    http::{self, Http, Reply, Request, Speaks},
     jwt::Key,
     notification::Notification,
 };
@@ -75,7 +75,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     });
     let words = Notification::read(section);
     let expires_after = section.duration("expires_after");
-    let http = Http::build(section, Version::Two)?;
+    let http = Http::build(section, Speaks::Two)?;
     let devices = devices?;
     Some(Built {
         recipients: devices.keys().cloned().collect(),
@@ -110,7 +110,7 @@ impl Sink for Apns {
                 Err(words) => return Answer::not_taken(words),
             };
             let request = self.request(letter, device, &token);
-            match self.http.exchange(request, threshold).await {
+            match self.http.deliver(request, threshold).await {
                 Ok(reply) => self.judge(&reply, SystemTime::now()),
                 Err(answer) => answer,
             }
@@ -121,6 +121,10 @@ impl Sink for Apns {
         self.http.longest()
     }
 
+    fn longest_approach(&self) -> Duration {
+        self.http.longest_approach()
+    }
+
     fn largest_digest(&self) -> usize {
         self.words.largest_digest()
     }
@@ -128,7 +132,7 @@ impl Sink for Apns {
 
 impl Apns {
     /// The same at every attempt, but for the token that proves who we are.
-    fn request(&self, letter: &Letter<'_>, device: &str, token: &str) -> RequestBuilder {
+    fn request(&self, letter: &Letter<'_>, device: &str, token: &str) -> Request {
         let alerts = letter.named();
         let payload = json!({
             "aps": {
@@ -145,17 +149,15 @@ impl Apns {
         let collapse_id = letter.id.to_string();
         // A notification each, so that Apple's word on one is not on another.
         let id = Uuid::new_v5(&letter.id, letter.recipient.as_bytes());
-        self.http
-            .client
-            .post(http::below(&self.base, &["3", "device", device]))
+        Request::post(http::below(&self.base, &["3", "device", device]))
             .bearer_auth(token)
             .header("apns-topic", &self.topic)
             .header("apns-push-type", "alert")
             .header("apns-priority", "10")
-            .header("apns-id", id.to_string())
-            .header("apns-collapse-id", collapse_id)
-            .header("apns-expiration", until)
-            .body(payload.to_string())
+            .header("apns-id", &id.to_string())
+            .header("apns-collapse-id", &collapse_id)
+            .header("apns-expiration", &until.to_string())
+            .json(payload.to_string())
     }
 
     fn judge(&self, reply: &Reply, now: SystemTime) -> Answer {

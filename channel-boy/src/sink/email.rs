@@ -249,6 +249,10 @@ impl Sink for Email {
         self.session.longest()
     }
 
+    fn longest_approach(&self) -> Duration {
+        self.session.longest_approach()
+    }
+
     fn largest_digest(&self) -> usize {
         *self.largest_digest.get_or_init(|| {
             let of = |template: &Template| {

@@ -19,13 +19,13 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use reqwest::{RequestBuilder, Url, header::CONTENT_TYPE};
 use serde_json::{Value, json};
+use url::Url;
 
 use self::account::{AccessTokens, Account};
 use super::{
     Answer, Built, Kind, Letter, Sink, Threshold,
-    http::{self, Http, Reply, Version},
+    http::{self, Http, Reply, Request, Speaks},
     notification::Notification,
 };
 use crate::{config::Section, wording::one_line};
@@ -67,7 +67,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     let targets = targets(section);
     let words = Notification::read(section);
     let expires_after = section.duration("expires_after");
-    let http = Http::build(section, Version::Any)?;
+    let http = Http::build(section, Speaks::Any)?;
     let (account, targets) = (account?, targets?);
     let project = section
         .text("project")
@@ -130,7 +130,7 @@ impl Sink for Fcm {
                 Err(words) => return Answer::not_taken(words),
             };
             let request = self.request(letter, target, token.reveal());
-            match self.http.exchange(request, threshold).await {
+            match self.http.deliver(request, threshold).await {
                 Ok(reply) => {
                     if reply.status == 401 {
                         self.tokens.forget().await;
@@ -147,6 +147,12 @@ impl Sink for Fcm {
         self.http.longest().saturating_mul(2)
     }
 
+    fn longest_approach(&self) -> Duration {
+        self.http
+            .longest()
+            .saturating_add(self.http.longest_approach())
+    }
+
     fn largest_digest(&self) -> usize {
         self.words.largest_digest()
     }
@@ -154,7 +160,7 @@ impl Sink for Fcm {
 
 impl Fcm {
     /// The same at every attempt, but for the token that proves who we are.
-    fn request(&self, letter: &Letter<'_>, target: &Target, token: &str) -> RequestBuilder {
+    fn request(&self, letter: &Letter<'_>, target: &Target, token: &str) -> Request {
         let alerts = letter.named();
         let id = letter.id.to_string();
         let mut message = json!({
@@ -175,12 +181,9 @@ impl Fcm {
             Target::Device(token) => message["token"] = token.as_str().into(),
             Target::Topic(topic) => message["topic"] = topic.as_str().into(),
         }
-        self.http
-            .client
-            .post(self.send.clone())
+        Request::post(self.send.clone())
             .bearer_auth(token)
-            .header(CONTENT_TYPE, "application/json")
-            .body(json!({ "message": message }).to_string())
+            .json(json!({ "message": message }).to_string())
     }
 }
 

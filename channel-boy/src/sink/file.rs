@@ -73,7 +73,11 @@ impl Sink for Lines {
         Box::pin(async move {
             let (path, line) = (self.path.clone(), line(letter));
             let turn = Arc::clone(&self.turn).lock_owned().await;
-            threshold.cross();
+            let begun = match threshold.begin().await {
+                Ok(begun) => begun,
+                Err(answer) => return answer,
+            };
+            begun.cross();
             let written = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
                 append(&path, &line)

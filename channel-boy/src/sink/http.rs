@@ -3,43 +3,48 @@
 //! | what happens | outcome |
 //! |---|---|
 //! | no connection, no TLS; an HTTP/2 stream that the server refused | not taken |
+//! | it is cut off before the connection stands | not taken |
 //! | no answer in time, a connection lost after the first byte | unknown |
 //! | an answer | for the sink to judge, by its status and body |
 
+mod lines;
+mod request;
+
 use std::{
-    error::Error as _,
+    error::Error,
     net::IpAddr,
     time::{Duration, SystemTime},
 };
 
-use reqwest::{
-    Certificate, Client, RequestBuilder, Response, Url, header::RETRY_AFTER, redirect, retry,
+use http_body_util::BodyExt;
+use hyper::{Response, body::Incoming, header::RETRY_AFTER};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
 };
+use tokio::time::timeout;
+use url::Url;
 
+use self::lines::Lines;
+pub(super) use self::request::Request;
 use super::{Answer, Threshold};
 use crate::{config::Section, wording::one_line};
 
 /// What is read of an answer: providers' answers are short.
 const LONGEST_BODY: usize = 256 * 1024;
-/// A connection is used again only while alerts come fast: one that was idle for longer may be
-/// one that the receiver is just closing, and what is lost on it would be in doubt.
-const IDLE: Duration = Duration::from_millis(500);
-/// Connections that wait for the next alert.
-const MOST_IDLE: usize = 64;
-/// An HTTP/2 connection is kept, and asked this often whether it still stands.
-const PING: Duration = Duration::from_secs(20);
 
-/// The version of HTTP that a provider speaks.
+/// The versions of HTTP that a provider speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
+pub(super) enum Speaks {
+    /// HTTP/1.1, or under TLS also HTTP/2.
     Any,
-    /// HTTP/2 and nothing else, over one connection that is kept.
+    /// HTTP/2 and nothing else.
     Two,
 }
 
 /// A client for one provider.
 pub(super) struct Http {
-    pub(super) client: Client,
+    lines: Lines,
     timeout: Duration,
 }
 
@@ -55,89 +60,116 @@ pub(super) struct Reply {
 
 impl Http {
     /// Reads the keys `timeout` and `ca_file`.
-    pub(super) fn build(section: &mut Section<'_>, version: Version) -> Option<Self> {
+    pub(super) fn build(section: &mut Section<'_>, speaks: Speaks) -> Option<Self> {
         let timeout = section
             .duration("timeout")
             .unwrap_or(Duration::from_secs(30));
         let ca = section.file("ca_file");
-        // The client takes the process's own cryptography; what is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder()
-            .user_agent(concat!("aldebaran-channel-boy/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none()) // a POST goes where it was told to go
-            .no_proxy()
-            .retry(retry::never()) // one attempt is one request
-            .connect_timeout(timeout)
-            .timeout(timeout.saturating_mul(2));
-        builder = match version {
-            Version::Any => builder
-                .pool_max_idle_per_host(MOST_IDLE)
-                .pool_idle_timeout(IDLE),
-            Version::Two => builder
-                .http2_prior_knowledge()
-                .http2_keep_alive_interval(PING)
-                .http2_keep_alive_timeout(PING)
-                .http2_keep_alive_while_idle(true),
-        };
-        for certificate in certificates(section, ca.as_deref())? {
-            builder = builder.add_root_certificate(certificate);
-        }
-        match builder.build() {
-            Ok(client) => Some(Self { client, timeout }),
-            Err(error) => {
-                section.problem("sink", &format!("cannot be set up: {}", words(&error)));
-                None
+        let tls = match tls(ca.as_deref()) {
+            Ok(tls) => tls,
+            Err((key, words)) => {
+                section.problem(key, &words);
+                return None;
             }
-        }
+        };
+        Some(Self {
+            lines: Lines::new(speaks, timeout, tls),
+            timeout,
+        })
     }
 
-    /// One exchange. The threshold is crossed before it: reqwest tells what failed to connect
-    /// from what failed later.
+    /// Hands a letter over: one exchange, which begins when the connection stands.
     ///
     /// # Errors
     /// What an exchange without an answer amounts to.
-    pub(super) async fn exchange(
+    pub(super) async fn deliver(
         &self,
-        request: RequestBuilder,
+        request: Request,
         threshold: &Threshold,
     ) -> Result<Reply, Answer> {
-        threshold.cross();
-        match request.send().await {
-            Ok(response) => Ok(Reply::read(response).await),
-            Err(error) if error.is_connect() || error.is_builder() || was_refused(&error) => {
-                Err(Answer::not_taken(words(&error)))
-            }
-            Err(error) => Err(Answer::Unknown(words(&error))),
+        let url = request.url().clone();
+        let line = match timeout(self.timeout, self.lines.line(&url)).await {
+            Ok(line) => line.map_err(Answer::not_taken)?,
+            Err(_) => return Err(Answer::not_taken("no connection in time")),
+        };
+        let mut line = line;
+        let request = line.form(request).map_err(Answer::not_taken)?;
+        threshold.begin().await?.cross();
+        let answered = async {
+            let response = line.send(request).await.map_err(|error| {
+                let why = words("the exchange broke off", &error);
+                match was_refused(&error) {
+                    true => Answer::not_taken(why),
+                    false => Answer::Unknown(why),
+                }
+            })?;
+            let (reply, is_whole) = Reply::read(response).await;
+            Ok((reply, is_whole))
+        };
+        let (reply, is_whole) = timeout(self.timeout, answered)
+            .await
+            .unwrap_or_else(|_| Err(Answer::Unknown("no answer in time".to_owned())))?;
+        if is_whole {
+            self.lines.give_back(&url, line);
         }
+        Ok(reply)
+    }
+
+    /// Asks for something that is no letter.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(super) async fn ask(&self, request: Request) -> Result<Reply, String> {
+        let exchange = self.deliver(request, &Threshold::quiet()).await;
+        exchange.map_err(|answer| answer.why().to_owned())
+    }
+
+    /// How many letters to this URL could go at once.
+    pub(super) fn ready(&self, url: &Url) -> usize {
+        self.lines.ready(url)
     }
 
     /// `timeout` to connect, and as much again to be answered.
     pub(super) fn longest(&self) -> Duration {
         self.timeout.saturating_mul(2)
     }
+
+    pub(super) fn longest_approach(&self) -> Duration {
+        self.timeout
+    }
 }
 
 impl Reply {
-    async fn read(mut response: Response) -> Self {
+    /// Reads an answer; says whether all of it came, so that the connection is free again.
+    async fn read(response: Response<Incoming>) -> (Self, bool) {
         let header = response.headers().get(RETRY_AFTER);
         let after = header
             .and_then(|value| value.to_str().ok())
             .and_then(|text| pause(text, SystemTime::now()));
         let status = response.status().as_u16();
+        let mut rest = response.into_body();
         let mut body = Vec::new();
         // The status is known already: what breaks off from here on leaves it as it is.
-        while let Ok(Some(chunk)) = response.chunk().await {
-            if body.len() + chunk.len() > LONGEST_BODY {
-                body.clear();
-                break;
+        let is_whole = loop {
+            match rest.frame().await {
+                None => break true,
+                Some(Err(_)) => break false,
+                Some(Ok(frame)) => {
+                    let chunk = frame.into_data().unwrap_or_default();
+                    if body.len() + chunk.len() > LONGEST_BODY {
+                        body.clear();
+                        break false;
+                    }
+                    body.extend_from_slice(&chunk);
+                }
             }
-            body.extend_from_slice(&chunk);
-        }
-        Self {
+        };
+        let reply = Self {
             status,
             after,
             body,
-        }
+        };
+        (reply, is_whole)
     }
 
     /// The body as JSON; null when it is none.
@@ -204,17 +236,27 @@ pub(super) fn is_loopback(host: &str) -> bool {
     }
 }
 
-fn certificates(section: &mut Section<'_>, ca: Option<&str>) -> Option<Vec<Certificate>> {
-    let Some(pem) = ca else {
-        return Some(Vec::new());
-    };
-    match Certificate::from_pem_bundle(pem.as_bytes()) {
-        Ok(certificates) if !certificates.is_empty() => Some(certificates),
-        _ => {
-            section.problem("ca_file", "names a file without certificates in PEM form");
-            None
+/// Trusts the system's authorities and those of a `ca_file`.
+///
+/// # Errors
+/// The key that is at fault, and words for it.
+fn tls(ca: Option<&str>) -> Result<ClientConfig, (&'static str, String)> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(pem) = ca {
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        let own = read.unwrap_or_default();
+        let wanted = own.len();
+        if wanted == 0 || roots.add_parsable_certificates(own).0 < wanted {
+            let words = "names a file without certificates in PEM form";
+            return Err(("ca_file", words.to_owned()));
         }
     }
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map(|builder| builder.with_root_certificates(roots).with_no_client_auth())
+        .map_err(|error| ("sink", format!("cannot be set up: {error}")))
 }
 
 /// `Retry-After`: seconds, or a date in any of the three forms (RFC 9110, 10.2.3 and 5.6.7).
@@ -229,7 +271,7 @@ fn pause(text: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// The server did not look at the stream (RFC 9113, 8.7).
-fn was_refused(error: &reqwest::Error) -> bool {
+fn was_refused(error: &hyper::Error) -> bool {
     causes(error).any(|cause| {
         let reason = cause
             .downcast_ref::<h2::Error>()
@@ -238,22 +280,17 @@ fn was_refused(error: &reqwest::Error) -> bool {
     })
 }
 
-/// An error with its causes on one line, without the URL, which may hold a secret.
-pub(super) fn words(error: &reqwest::Error) -> String {
-    let mut words = if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else if error.is_connect() {
-        "no connection".to_owned()
-    } else {
-        "the exchange broke off".to_owned()
-    };
-    for cause in causes(error) {
-        words = format!("{words}: {cause}");
-    }
-    one_line(&words, 300)
+/// What happened, and an error with its causes, on one line. No URL is in them, which may hold a
+/// secret: nobody below knows it.
+fn words(what: &str, error: &dyn Error) -> String {
+    let causes = causes(error).map(|cause| format!(": {cause}"));
+    one_line(
+        &format!("{what}: {error}{}", causes.collect::<String>()),
+        300,
+    )
 }
 
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+fn causes(error: &dyn Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     let mut next = error.source();
     std::iter::from_fn(move || {
         let cause = next?;

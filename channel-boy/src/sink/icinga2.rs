@@ -11,15 +11,12 @@
 use std::{sync::OnceLock, time::Duration};
 
 use futures::future::BoxFuture;
-use reqwest::{
-    RequestBuilder, Url,
-    header::{ACCEPT, CONTENT_TYPE},
-};
 use serde_json::json;
+use url::Url;
 
 use super::{
     Answer, Built, Kind, Letter, Sink, Threshold,
-    http::{self, Http, Reply, Version},
+    http::{self, Http, Reply, Request, Speaks},
     nagios::{LARGEST_DIGEST, OUTPUT, STATES},
 };
 use crate::{
@@ -64,7 +61,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     let host = section.template("host", Style::Nagios, "{{ client }}");
     let service = section.template("service", Style::Nagios, "{{ stock }}");
     let output = section.template("output", Style::Nagios, OUTPUT);
-    let http = Http::build(section, Version::Any)?;
+    let http = Http::build(section, Speaks::Any)?;
     let path = ["v1", "actions", "process-check-result"];
     Some(Built {
         sink: Box::new(Icinga2 {
@@ -89,7 +86,7 @@ impl Sink for Icinga2 {
         threshold: &'a Threshold,
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
-            match self.http.exchange(self.request(letter), threshold).await {
+            match self.http.deliver(self.request(letter), threshold).await {
                 Ok(reply) => judge(&reply),
                 Err(answer) => answer,
             }
@@ -98,6 +95,10 @@ impl Sink for Icinga2 {
 
     fn longest_attempt(&self) -> Duration {
         self.http.longest()
+    }
+
+    fn longest_approach(&self) -> Duration {
+        self.http.longest_approach()
     }
 
     /// Alerts that go to a service each have no message in common.
@@ -111,7 +112,7 @@ impl Sink for Icinga2 {
 }
 
 impl Icinga2 {
-    fn request(&self, letter: &Letter<'_>) -> RequestBuilder {
+    fn request(&self, letter: &Letter<'_>) -> Request {
         let alerts = letter.named();
         let output = self.output.render(&alerts);
         // What stands behind the bar is performance data, by a field of its own.
@@ -128,13 +129,10 @@ impl Icinga2 {
             "performance_data": performance.split_whitespace().collect::<Vec<_>>(),
             "check_source": "aldebaran",
         });
-        self.http
-            .client
-            .post(self.action.clone())
-            .basic_auth(&self.user, Some(self.password.reveal()))
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/json")
-            .body(body.to_string())
+        Request::post(self.action.clone())
+            .basic_auth(&self.user, self.password.reveal())
+            .header("accept", "application/json")
+            .json(body.to_string())
     }
 }
 

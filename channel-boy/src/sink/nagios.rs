@@ -145,6 +145,14 @@ impl Sink for Nagios {
         }
     }
 
+    fn longest_approach(&self) -> Duration {
+        match &self.way {
+            Way::CommandFile(_) => Duration::ZERO,
+            Way::Nrdp(way) => way.longest_approach(),
+            Way::Nsca(way) => way.longest_approach(),
+        }
+    }
+
     /// Alerts that go to a service each have no message in common.
     fn largest_digest(&self) -> usize {
         let count = || match self.host.is_fixed() && self.service.is_fixed() {

@@ -10,7 +10,7 @@ use trade::{Alert, OVER_PURCHASE, alert_id};
 
 use super::{
     Answer, Letter, Threshold,
-    http::{Http, Version},
+    http::{Http, Speaks},
 };
 use crate::{
     config::{self, Problems, Section},
@@ -46,11 +46,11 @@ pub(crate) fn built(keys: &str) -> Built {
 }
 
 /// A client with the defaults.
-pub(in crate::sink) fn http(version: Version) -> Http {
+pub(in crate::sink) fn http(speaks: Speaks) -> Http {
     let table = toml::de::DeTable::parse("").unwrap();
     let mut problems = Problems::new(std::path::Path::new("c.toml"), "");
     let mut section = Section::new(table.get_ref(), 0, true, &mut problems);
-    Http::build(&mut section, version).unwrap()
+    Http::build(&mut section, speaks).unwrap()
 }
 
 /// One attempt to the first recipient.
@@ -150,7 +150,10 @@ pub(crate) async fn closed_port() -> u16 {
 }
 
 /// A sink that takes everything, ten alerts in a letter.
-pub(crate) struct Digests;
+pub(crate) struct Digests {
+    /// So many at once.
+    pub(crate) ready: usize,
+}
 
 impl super::Sink for Digests {
     fn send<'a>(
@@ -158,8 +161,13 @@ impl super::Sink for Digests {
         _letter: &'a Letter<'a>,
         threshold: &'a Threshold,
     ) -> futures::future::BoxFuture<'a, Answer> {
-        threshold.cross();
-        Box::pin(async { Answer::Delivered("ok".to_owned()) })
+        Box::pin(async move {
+            match threshold.begin().await {
+                Ok(begun) => begun.cross(),
+                Err(answer) => return answer,
+            }
+            Answer::Delivered("ok".to_owned())
+        })
     }
 
     fn longest_attempt(&self) -> std::time::Duration {
@@ -168,5 +176,9 @@ impl super::Sink for Digests {
 
     fn largest_digest(&self) -> usize {
         10
+    }
+
+    fn ready(&self) -> usize {
+        self.ready
     }
 }

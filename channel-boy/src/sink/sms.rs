@@ -16,13 +16,13 @@ mod message;
 use std::{sync::OnceLock, time::Duration};
 
 use futures::future::BoxFuture;
-use reqwest::{RequestBuilder, Url};
 use trade::Alert;
+use url::Url;
 
 use self::message::Sender;
 use super::{
     Answer, Built, Kind, Letter, Proof, Sink, Threshold,
-    http::{self, Http, Version},
+    http::{self, Http, Request, Speaks},
 };
 use crate::{
     config::{Secret, Section},
@@ -84,7 +84,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     if validity.is_some_and(|validity| !most.contains(&validity)) {
         section.problem("validity", "must be from 1s to 10h");
     }
-    let http = Http::build(section, Version::Any)?;
+    let http = Http::build(section, Speaks::Any)?;
     let account = account?;
     Some(Built {
         sink: Box::new(Sms {
@@ -120,7 +120,7 @@ impl Sink for Sms {
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let request = self.request(letter);
-            match self.http.exchange(request, threshold).await {
+            match self.http.deliver(request, threshold).await {
                 Ok(reply) => message::judge(&reply),
                 Err(answer) => answer,
             }
@@ -129,6 +129,10 @@ impl Sink for Sms {
 
     fn longest_attempt(&self) -> Duration {
         self.http.longest()
+    }
+
+    fn longest_approach(&self) -> Duration {
+        self.http.longest_approach()
     }
 
     fn largest_digest(&self) -> usize {
@@ -152,7 +156,7 @@ impl Sink for Sms {
 }
 
 impl Sms {
-    fn request(&self, letter: &Letter<'_>) -> RequestBuilder {
+    fn request(&self, letter: &Letter<'_>) -> Request {
         let mut form = vec![
             ("To", letter.recipient.to_owned()),
             self.sender.field(),
@@ -161,10 +165,12 @@ impl Sms {
         if let Some(validity) = self.validity {
             form.push(("ValidityPeriod", validity.as_secs().to_string()));
         }
-        self.http
-            .client
-            .post(self.messages.clone())
-            .basic_auth(&self.user, Some(self.token.reveal()))
+        let form: Vec<_> = form
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        Request::post(self.messages.clone())
+            .basic_auth(&self.user, self.token.reveal())
             .form(&form)
     }
 

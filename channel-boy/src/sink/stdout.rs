@@ -63,7 +63,11 @@ impl Sink for Stdout {
             };
             line.push(b'\n');
             let file = Arc::clone(&self.file).lock_owned().await;
-            threshold.cross();
+            let begun = match threshold.begin().await {
+                Ok(begun) => begun,
+                Err(answer) => return answer,
+            };
+            begun.cross();
             let written = tokio::task::spawn_blocking(move || {
                 let mut file = file;
                 write_line(&mut *file, &line)

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use futures::future::BoxFuture;
-use reqwest::{RequestBuilder, Url, header::CONTENT_TYPE};
 use ring::hmac;
+use url::Url;
 
 use super::{
     Answer, Built, Kind, Letter, Sink, Threshold,
-    http::{self, Http, Reply, Version},
+    http::{self, Http, Reply, Request, Speaks},
 };
 use crate::{
     clock::now_ms,
@@ -54,7 +54,7 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     let signs = section.has_secret("signing_key");
     let signing_key = section.secret_text("signing_key", signing_key);
     let idempotent = section.flag("idempotent").unwrap_or(false);
-    let http = Http::build(section, Version::Any)?;
+    let http = Http::build(section, Speaks::Any)?;
     if signs && signing_key.is_none() {
         return None;
     }
@@ -70,30 +70,12 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     })
 }
 
-/// By `url`, or by `url_env` or `url_file` when it holds a secret.
 fn url(section: &mut Section<'_>) -> Option<Url> {
-    let plain = section.text("url");
-    let hidden = section.has_secret("url");
-    if plain.is_none() && !hidden && !section.has("url") {
-        section.missing(
-            "url",
-            "names where to POST (or url_env, url_file when it holds a secret)",
-        );
-    }
-    if plain.is_some() && hidden {
-        section.problem(
-            "url",
-            "and url_env or url_file are both given: leave one out",
-        );
-    }
+    let words = "names where to POST (or url_env, url_file when it holds a secret)";
+    let place = section.place(words);
     let allow_plain = section.flag("allow_plain").unwrap_or(false);
-    let hidden = if plain.is_some() {
-        None
-    } else {
-        section.secret("url")
-    };
-    let text = plain.or(hidden.as_ref().map(Secret::reveal))?;
-    let checked = http::check_url(text, plain.is_some(), allow_plain);
+    let place = place?;
+    let checked = http::check_url(place.url.reveal(), place.is_open, allow_plain);
     // Says what is wrong without repeating the URL.
     checked.map_err(|words| section.problem("url", words)).ok()
 }
@@ -115,7 +97,7 @@ impl Sink for Webhook {
     ) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let request = self.request(letter, now_ms().div_euclid(1000));
-            match self.http.exchange(request, threshold).await {
+            match self.http.deliver(request, threshold).await {
                 Ok(reply) => judge(&reply),
                 Err(answer) => answer,
             }
@@ -124,6 +106,14 @@ impl Sink for Webhook {
 
     fn longest_attempt(&self) -> Duration {
         self.http.longest()
+    }
+
+    fn longest_approach(&self) -> Duration {
+        self.http.longest_approach()
+    }
+
+    fn ready(&self) -> usize {
+        self.http.ready(&self.url)
     }
 
     fn idempotent(&self) -> bool {
@@ -137,25 +127,20 @@ impl Sink for Webhook {
 
 impl Webhook {
     /// `now_s` is for the signature alone: receivers refuse an old one.
-    fn request(&self, letter: &Letter<'_>, now_s: i64) -> RequestBuilder {
+    fn request(&self, letter: &Letter<'_>, now_s: i64) -> Request {
         let body = body(letter);
         let id = letter.id.to_string();
-        let mut request = self
-            .http
-            .client
-            .post(self.url.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header("Idempotency-Key", &id);
+        let mut request = Request::post(self.url.clone()).header("idempotency-key", &id);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.reveal());
         }
         if let Some(key) = &self.signing_key {
             request = request
                 .header("webhook-id", &id)
-                .header("webhook-timestamp", now_s)
-                .header("webhook-signature", signature(key, &id, now_s, &body));
+                .header("webhook-timestamp", &now_s.to_string())
+                .header("webhook-signature", &signature(key, &id, now_s, &body));
         }
-        request.body(body)
+        request.json(body)
     }
 }
 

@@ -47,6 +47,17 @@ pub trait Ledger: Send + Sync {
         now_ms: i64,
     ) -> Reply<'_, Vec<Claim>>;
 
+    /// Takes up to `limit` due entries and begins with them at once: `sending`, leased until
+    /// `lease_ms` from now, in one step. For who can send without waiting for anything first, and
+    /// is sure to hear the answer: what was taken and never heard of ends in doubt.
+    fn take(
+        &self,
+        channel: &str,
+        limit: usize,
+        lease_ms: i64,
+        now_ms: i64,
+    ) -> Reply<'_, Vec<Claim>>;
+
     /// claimed -> sending, leased until `lease_ms` from now, as members of a digest if there is
     /// one. Only of those with a `true` may a byte be sent; `false` means that the lease has
     /// ended or the ticket is stale. A ticket begins once.

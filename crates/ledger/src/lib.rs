@@ -8,6 +8,8 @@
 //!    +- expired +          +--- expired, or its process --+--> in_doubt
 //! ```
 //!
+//! [`Ledger::take`] goes from `pending` to `sending` in one step.
+//!
 //! `sending` is committed to disk before the first byte goes out, so whatever was `sending`
 //! when its process died may have been sent: it becomes `in_doubt`, and nothing but an
 //! explicit [`Ledger::resend`] gets it out again. `claimed` has sent nothing and becomes
@@ -27,6 +29,7 @@ mod error;
 mod ledger;
 mod location;
 mod postgres;
+mod queue;
 mod sqlite;
 
 pub use entry::{

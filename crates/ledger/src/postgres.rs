@@ -1,9 +1,13 @@
 //! The shared ledger: tables of a PostgreSQL server, written by one task of each process.
 
+mod deliver;
+mod graves;
 mod group;
+mod reads;
 mod rows;
 mod schema;
 mod session;
+mod settle;
 mod statements;
 
 use std::{
@@ -13,17 +17,18 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::sync::{mpsc, oneshot};
-use tokio_postgres::{Row, types::ToSql};
 
 use self::{
-    group::{Asked, Command, QUEUE, Ran, Request, Shared},
+    deliver::Wanted,
+    group::{Asked, Ran, Request, Shared},
     session::{NoSession, Session},
 };
 use crate::{
-    Claim, Dead, Decision, Doubt, Entry, Error, Filter, Grave, Inserted, Ledger, NewEntry,
-    OpenError, Outcome, Recorded, Standing, State, Swept, Ticket, entry::hash, ledger::Reply,
+    Claim, Dead, Decision, Doubt, Entry, Filter, Grave, Inserted, Ledger, NewEntry, OpenError,
+    Outcome, Recorded, Standing, Swept, Ticket,
+    ledger::Reply,
     location::Server,
+    queue::{Requests, queue},
 };
 
 /// At a good-bye, a server that is away is waited for so long.
@@ -44,7 +49,7 @@ pub enum Clock {
 /// for, and what was asked meanwhile is carried out when it is back.
 #[derive(Clone)]
 pub struct Postgres {
-    commands: mpsc::Sender<Command>,
+    requests: Requests<dyn Request>,
     shared: Arc<Shared>,
     clock: Clock,
 }
@@ -53,6 +58,13 @@ impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Postgres").finish_non_exhaustive()
     }
+}
+
+/// An entry's (alert, channel, recipient).
+type Key = [String; 3];
+
+fn key(alert: &str, channel: &str, recipient: &str) -> Key {
+    [alert, channel, recipient].map(str::to_owned)
 }
 
 impl Postgres {
@@ -69,7 +81,7 @@ impl Postgres {
                     NoSession::Away(why) | NoSession::Refused(why) => why,
                 },
             })?;
-        let (commands, queue) = mpsc::channel(QUEUE);
+        let (requests, queue) = queue();
         let shared = Arc::new(Shared::default());
         shared.ahead_ms.store(session.ahead_ms, Ordering::Relaxed);
         tokio::spawn(group::run(
@@ -79,7 +91,7 @@ impl Postgres {
             Arc::clone(&shared),
         ));
         Ok(Self {
-            commands,
+            requests,
             shared,
             clock,
         })
@@ -90,51 +102,43 @@ impl Postgres {
         (self.clock == Clock::Given).then_some(now_ms)
     }
 
-    fn ask<T, F>(
+    /// Has `work` done with what was `asked`. The flag that it gets says that it may have been
+    /// done before, by a transaction whose end was not heard.
+    fn ask<A, T, F>(
         &self,
-        work: impl Fn(Arc<Session>, bool) -> F + Send + Sync + 'static,
+        asked: A,
+        work: impl Fn(Arc<Session>, Arc<A>, bool) -> F + Send + Sync + 'static,
     ) -> Reply<'_, T>
     where
+        A: Send + Sync + 'static,
         T: Send + 'static,
         F: Future<Output = Ran<T>> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let request: Box<dyn Request> = Box::new(Asked {
-            work: Box::new(move |session, again| work(session, again).boxed()),
-            result: None,
-            reply,
-        });
-        Box::pin(async move {
-            self.commands
-                .send(Command::Run(request))
-                .await
-                .map_err(|_| Error::Closed)?;
-            answer.await.map_err(|_| Error::Closed)?
+        let asked = Arc::new(asked);
+        self.requests.ask(move |place| {
+            let work = move |session, again| work(session, Arc::clone(&asked), again).boxed();
+            Box::new(Asked::new(Box::new(work), place))
         })
     }
 
     fn claim_of(
         &self,
         channel: &str,
-        recipient: Option<String>,
+        recipient: Option<&str>,
         limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
+        begins: bool,
+        (lease_ms, now_ms): (i64, i64),
     ) -> Reply<'_, Vec<Claim>> {
-        let asked = Arc::new((channel.to_owned(), recipient));
+        let wanted = Wanted {
+            channel: channel.to_owned(),
+            recipient: recipient.map(str::to_owned),
+            limit: limit_of(limit),
+            begins,
+            lease_ms,
+        };
         let now = self.now(now_ms);
-        self.ask(move |session, _| {
-            let asked = Arc::clone(&asked);
-            async move {
-                let (channel, recipient) = &*asked;
-                let claimed = session
-                    .query(
-                        "claim",
-                        &[&now, channel, &limit_of(limit), &lease_ms, recipient],
-                    )
-                    .await?;
-                claimed.iter().map(rows::claim).collect()
-            }
+        self.ask(wanted, move |session, wanted, _| async move {
+            session.claim(&wanted, now).await
         })
     }
 }
@@ -143,73 +147,19 @@ fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-/// Tickets as the statements take them.
-fn arrays(tickets: &[Ticket]) -> (Vec<i64>, Vec<i64>) {
-    tickets.iter().map(|t| (t.seq, t.fence)).unzip()
-}
-
-/// Inserts an entry, as failed when there is a note that says why.
-async fn insert(
-    session: &Session,
-    now: Option<i64>,
-    entry: &NewEntry,
-    note: Option<&str>,
-) -> Ran<Inserted> {
-    let NewEntry {
-        alert,
-        channel,
-        recipient,
-        payload,
-    } = entry;
-    let hash = hash(payload);
-    let hash = hash.as_slice();
-    let new: [&(dyn ToSql + Sync); 7] = [&now, alert, channel, recipient, &hash, payload, &note];
-    let known: [&(dyn ToSql + Sync); 4] = [alert, channel, recipient, &hash];
-    let (new, known) = futures::try_join!(
-        session.query("insert", &new),
-        session.query("known", &known),
-    )?;
-    if !new.is_empty() {
-        return Ok(Inserted::New);
-    }
-    let (state, same) = match known.first() {
-        Some(row) => (rows::state(row, 0)?, row.try_get(1)?),
-        None => (State::Pending, true), // pruned in between: not this time
-    };
-    Ok(match same {
-        true => Inserted::Known(state),
-        false => Inserted::Conflict(state),
-    })
-}
-
-fn is_hit(rows: &[Row]) -> bool {
-    !rows.is_empty()
-}
-
 impl Ledger for Postgres {
     fn insert(&self, entries: Vec<NewEntry>, now_ms: i64) -> Reply<'_, Vec<Inserted>> {
-        let entries = Arc::new(entries);
         let now = self.now(now_ms);
-        self.ask(move |session, _| {
-            let entries = Arc::clone(&entries);
-            async move {
-                let inserts = entries
-                    .iter()
-                    .map(|entry| insert(&session, now, entry, None));
-                futures::future::try_join_all(inserts).await
-            }
+        self.ask(entries, move |session, entries, _| async move {
+            let inserts = entries.iter().map(|entry| session.insert(now, entry, None));
+            futures::future::try_join_all(inserts).await
         })
     }
 
     fn insert_dead(&self, entry: NewEntry, note: String, now_ms: i64) -> Reply<'_, Inserted> {
-        let asked = Arc::new((entry, note));
         let now = self.now(now_ms);
-        self.ask(move |session, _| {
-            let asked = Arc::clone(&asked);
-            async move {
-                let (entry, note) = &*asked;
-                insert(&session, now, entry, Some(note)).await
-            }
+        self.ask((entry, note), move |session, asked, _| async move {
+            session.insert(now, &asked.0, Some(&asked.1)).await
         })
     }
 
@@ -220,7 +170,7 @@ impl Ledger for Postgres {
         lease_ms: i64,
         now_ms: i64,
     ) -> Reply<'_, Vec<Claim>> {
-        self.claim_of(channel, None, limit, lease_ms, now_ms)
+        self.claim_of(channel, None, limit, false, (lease_ms, now_ms))
     }
 
     fn claim_for(
@@ -231,7 +181,17 @@ impl Ledger for Postgres {
         lease_ms: i64,
         now_ms: i64,
     ) -> Reply<'_, Vec<Claim>> {
-        self.claim_of(channel, Some(recipient.to_owned()), limit, lease_ms, now_ms)
+        self.claim_of(channel, Some(recipient), limit, false, (lease_ms, now_ms))
+    }
+
+    fn take(
+        &self,
+        channel: &str,
+        limit: usize,
+        lease_ms: i64,
+        now_ms: i64,
+    ) -> Reply<'_, Vec<Claim>> {
+        self.claim_of(channel, None, limit, true, (lease_ms, now_ms))
     }
 
     fn begin(
@@ -241,19 +201,10 @@ impl Ledger for Postgres {
         lease_ms: i64,
         now_ms: i64,
     ) -> Reply<'_, Vec<bool>> {
-        let asked = Arc::new((tickets, digest));
         let now = self.now(now_ms);
-        self.ask(move |session, again| {
-            let asked = Arc::clone(&asked);
-            async move {
-                let (tickets, digest) = &*asked;
-                let (seqs, fences) = arrays(tickets);
-                let begun = session
-                    .query("begin", &[&now, &again, &seqs, &fences, digest, &lease_ms])
-                    .await?;
-                let begun: Vec<Ticket> = begun.iter().map(rows::ticket).collect::<Ran<_>>()?;
-                Ok(tickets.iter().map(|t| begun.contains(t)).collect())
-            }
+        self.ask((tickets, digest), move |session, asked, again| async move {
+            let (tickets, digest) = (&asked.0, asked.1.as_deref());
+            session.begin(tickets, digest, lease_ms, (now, again)).await
         })
     }
 
@@ -263,92 +214,40 @@ impl Ledger for Postgres {
         outcome: Outcome,
         now_ms: i64,
     ) -> Reply<'_, Vec<Recorded>> {
-        let (state, at_ms, note) = match outcome {
-            Outcome::Delivered(note) => (State::Delivered, now_ms, note),
-            Outcome::Failed(note) => (State::Failed, now_ms, note),
-            Outcome::RetryAt { at_ms, note } => (State::RetryAt, at_ms, note),
-            Outcome::InDoubt(note) => (State::InDoubt, now_ms, note),
-        };
-        let asked = Arc::new((tickets, note.replace('\0', "\u{fffd}")));
         let now = self.now(now_ms);
-        self.ask(move |session, again| {
-            let asked = Arc::clone(&asked);
-            async move {
-                let (tickets, note) = &*asked;
-                let (seqs, fences) = arrays(tickets);
-                let word = state.word();
-                let decided = session
-                    .query(
-                        "record",
-                        &[&now, &again, &seqs, &fences, &word, &at_ms, note],
-                    )
-                    .await?;
-                let of = |seq: &i64| -> Ran<Recorded> {
-                    for row in &decided {
-                        if row.try_get::<_, i64>(0)? == *seq
-                            && row.try_get::<_, Option<&str>>(1)?.is_some()
-                        {
-                            return Ok(Recorded::Now(rows::state(row, 1)?));
-                        }
-                    }
-                    Ok(Recorded::Stale)
-                };
-                seqs.iter().map(of).collect()
-            }
-        })
+        self.ask(
+            (tickets, outcome),
+            move |session, asked, again| async move {
+                session.record(&asked.0, &asked.1, (now, again)).await
+            },
+        )
     }
 
     fn release(&self, tickets: Vec<Ticket>, at_ms: Option<i64>, now_ms: i64) -> Reply<'_, u64> {
         let now = self.now(now_ms);
-        self.ask(move |session, _| {
-            let (seqs, fences) = arrays(&tickets);
-            async move {
-                let released = session
-                    .query("release", &[&now, &seqs, &fences, &at_ms])
-                    .await?;
-                Ok(released.len() as u64)
-            }
+        self.ask(tickets, move |session, tickets, _| async move {
+            session.release(&tickets, at_ms, now).await
         })
     }
 
     fn sweep(&self, now_ms: i64) -> Reply<'_, Swept> {
         let now = self.now(now_ms);
-        self.ask(move |session, _| async move {
-            let now: [&(dyn ToSql + Sync); 1] = [&now];
-            let (in_doubt, returned) = futures::try_join!(
-                session.query("sweep sending", &now),
-                session.query("sweep claimed", &now),
-            )?;
-            Ok(Swept {
-                returned: returned.len() as u64,
-                in_doubt: in_doubt.len() as u64,
-            })
-        })
+        self.ask(
+            (),
+            move |session, _, _| async move { session.sweep(now).await },
+        )
     }
 
     fn doubts(&self, channel: &str, since_ms: i64, limit: usize) -> Reply<'_, Vec<Doubt>> {
-        let channel = channel.to_owned();
-        self.ask(move |session, _| {
-            let channel = channel.clone();
-            async move {
-                let found = session
-                    .query("doubts", &[&channel, &since_ms, &limit_of(limit)])
-                    .await?;
-                found.iter().map(rows::doubt).collect()
-            }
+        self.ask(channel.to_owned(), move |session, channel, _| async move {
+            session.doubts(&channel, since_ms, limit_of(limit)).await
         })
     }
 
     fn resend(&self, tickets: Vec<Ticket>, at_ms: i64, now_ms: i64) -> Reply<'_, u64> {
         let now = self.now(now_ms);
-        self.ask(move |session, _| {
-            let (seqs, fences) = arrays(&tickets);
-            async move {
-                let moved = session
-                    .query("resend", &[&now, &seqs, &fences, &at_ms])
-                    .await?;
-                Ok(moved.len() as u64)
-            }
+        self.ask(tickets, move |session, tickets, _| async move {
+            session.resend(&tickets, at_ms, now).await
         })
     }
 
@@ -360,51 +259,37 @@ impl Ledger for Postgres {
         decision: Decision,
         now_ms: i64,
     ) -> Reply<'_, u64> {
-        let asked = Arc::new((alert.to_owned(), channel, recipient));
+        let asked = (alert.to_owned(), channel, recipient);
         let now = self.now(now_ms);
-        let name = match decision {
-            Decision::Delivered => "resolve delivered",
-            Decision::Resend => "resolve resend",
-        };
-        self.ask(move |session, _| {
-            let asked = Arc::clone(&asked);
-            async move {
-                let (alert, channel, recipient) = &*asked;
-                let resolved = session
-                    .query(name, &[&now, alert, channel, recipient])
-                    .await?;
-                Ok(resolved.len() as u64)
-            }
+        self.ask(asked, move |session, asked, _| async move {
+            let (alert, channel, recipient) = &*asked;
+            session
+                .resolve(
+                    alert,
+                    channel.as_deref(),
+                    recipient.as_deref(),
+                    decision,
+                    now,
+                )
+                .await
         })
     }
 
     fn next_due(&self, channel: &str) -> Reply<'_, Option<i64>> {
-        let channel = channel.to_owned();
-        self.ask(move |session, _| {
-            let channel = channel.clone();
-            async move {
-                let rows = session.query("next due", &[&channel]).await?;
-                rows.first().map_or(Ok(None), |row| row.try_get(0))
-            }
+        self.ask(channel.to_owned(), |session, channel, _| async move {
+            session.next_due(&channel).await
         })
     }
 
     fn dead(&self, channel: &str, limit: usize) -> Reply<'_, Vec<Dead>> {
-        let channel = channel.to_owned();
-        self.ask(move |session, _| {
-            let channel = channel.clone();
-            async move {
-                let found = session.query("dead", &[&channel, &limit_of(limit)]).await?;
-                found.iter().map(rows::dead).collect()
-            }
+        self.ask(channel.to_owned(), move |session, channel, _| async move {
+            session.dead(&channel, limit_of(limit)).await
         })
     }
 
     fn buried(&self, grave: Grave) -> Reply<'_, bool> {
-        self.ask(move |session, _| async move {
-            let burial = i64::from(grave.burial);
-            let found = session.query("buried", &[&grave.seq, &burial]).await?;
-            Ok(is_hit(&found))
+        self.ask((), move |session, _, _| async move {
+            session.buried(grave).await
         })
     }
 
@@ -416,90 +301,46 @@ impl Ledger for Postgres {
         burial: u32,
         now_ms: i64,
     ) -> Reply<'_, Option<bool>> {
-        let key = Arc::new([alert, channel, recipient].map(str::to_owned));
         let now = self.now(now_ms);
-        self.ask(move |session, _| {
-            let key = Arc::clone(&key);
-            async move {
-                let [alert, channel, recipient] = &*key;
-                let burial = i64::from(burial);
-                let reopen: [&(dyn ToSql + Sync); 5] = [&now, alert, channel, recipient, &burial];
-                let key: [&(dyn ToSql + Sync); 3] = [alert, channel, recipient];
-                let (opened, known) = futures::try_join!(
-                    session.query("reopen", &reopen),
-                    session.query("letter", &key),
-                )?;
-                Ok((is_hit(&opened) || is_hit(&known)).then_some(is_hit(&opened)))
-            }
-        })
+        self.ask(
+            key(alert, channel, recipient),
+            move |session, key, _| async move { session.reopen(&key, burial, now).await },
+        )
     }
 
     fn forget(&self, alert: &str, channel: &str, recipient: &str) -> Reply<'_, bool> {
-        let key = Arc::new([alert, channel, recipient].map(str::to_owned));
-        self.ask(move |session, _| {
-            let key = Arc::clone(&key);
-            async move {
-                let [alert, channel, recipient] = &*key;
-                let gone = session
-                    .query("forget", &[alert, channel, recipient])
-                    .await?;
-                Ok(is_hit(&gone))
-            }
-        })
+        self.ask(
+            key(alert, channel, recipient),
+            |session, key, _| async move { session.forget(&key).await },
+        )
     }
 
     fn prune(&self, before_ms: i64, limit: usize) -> Reply<'_, u64> {
-        self.ask(move |session, _| async move {
-            let gone = session
-                .query("prune", &[&before_ms, &limit_of(limit)])
-                .await?;
-            Ok(gone.len() as u64)
+        self.ask((), move |session, _, _| async move {
+            session.prune(before_ms, limit_of(limit)).await
         })
     }
 
     fn standing(&self) -> Reply<'_, Vec<Standing>> {
-        self.ask(|session, _| async move {
-            let found = session.query("standing", &[]).await?;
-            found.iter().map(rows::standing).collect()
-        })
+        self.ask((), |session, _, _| async move { session.standing().await })
     }
 
     fn look(&self, alert: &str) -> Reply<'_, Vec<Entry>> {
-        let alert = alert.to_owned();
-        self.ask(move |session, _| {
-            let alert = alert.clone();
-            async move {
-                let found = session.query("look", &[&alert]).await?;
-                found.iter().map(rows::entry).collect()
-            }
+        self.ask(alert.to_owned(), |session, alert, _| async move {
+            session.look(&alert).await
         })
     }
 
     fn letter(&self, alert: &str, channel: &str, recipient: &str) -> Reply<'_, Option<Vec<u8>>> {
-        let key = Arc::new([alert, channel, recipient].map(str::to_owned));
-        self.ask(move |session, _| {
-            let key = Arc::clone(&key);
-            async move {
-                let [alert, channel, recipient] = &*key;
-                let found = session
-                    .query("letter", &[alert, channel, recipient])
-                    .await?;
-                found.first().map(|row| row.try_get(0)).transpose()
-            }
-        })
+        self.ask(
+            key(alert, channel, recipient),
+            |session, key, _| async move { session.letter(&key).await },
+        )
     }
 
     fn list(&self, filter: Filter) -> Reply<'_, Vec<Entry>> {
-        self.ask(move |session, _| {
-            let channel = filter.channel.clone();
-            let state = filter.state.map(State::word);
-            let (since_ms, limit) = (filter.since_ms.unwrap_or(0), limit_of(filter.limit));
-            async move {
-                let found = session
-                    .query("list", &[&channel, &state, &since_ms, &limit])
-                    .await?;
-                found.iter().map(rows::entry).collect()
-            }
+        self.ask(filter, |session, filter, _| async move {
+            session.list(&filter).await
         })
     }
 
@@ -517,14 +358,8 @@ impl Ledger for Postgres {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let (done, closed) = oneshot::channel();
-            let asked = async {
-                if self.commands.send(Command::Close(done)).await.is_ok() {
-                    let _ = closed.await;
-                }
-            };
             // What a server that stays away never heard, the end of its leases says.
-            let _ = tokio::time::timeout(CLOSE, asked).await;
+            let _ = tokio::time::timeout(CLOSE, self.requests.close()).await;
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The embedded ledger: an SQLite file, written by one thread.
 
+mod checkpoint;
 mod file;
 mod graves;
 mod lock;
@@ -10,6 +11,7 @@ mod store;
 mod writer;
 
 use std::{
+    fmt,
     path::Path,
     sync::{
         Arc,
@@ -17,29 +19,35 @@ use std::{
     },
 };
 
-use futures::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
-
 pub(crate) use file::VERSION;
+use futures::future::BoxFuture;
 
 use self::{
-    lock::Lock,
-    store::Store,
-    writer::{Asked, Command, QUEUE},
+    checkpoint::Checkpoints,
+    store::{Store, Taking},
+    writer::{Asked, Holder, Request},
 };
 use crate::{
     Claim, Dead, Decision, Doubt, Entry, Error, Filter, Grave, Inserted, Ledger, NewEntry,
-    OpenError, Outcome, Recorded, Standing, Swept, Ticket, ledger::Reply,
+    OpenError, Outcome, Recorded, Standing, Swept, Ticket,
+    ledger::Reply,
+    queue::{Requests, queue},
 };
 
 /// A ledger file, open. Clones share it; every answer is on disk when it comes.
 ///
 /// At most 1,024 requests wait for the writer; beyond that, callers wait. A request whose
 /// caller went away is still carried out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sqlite {
-    commands: mpsc::Sender<Command>,
+    requests: Requests<dyn Request>,
     commits: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").finish_non_exhaustive()
+    }
 }
 
 impl Sqlite {
@@ -56,7 +64,11 @@ impl Sqlite {
         let recovered = store
             .recover(now_ms)
             .map_err(|error| unusable(path, error.to_string()))?;
-        Ok((Self::start(path, store, Some(lock))?, recovered))
+        let own = file::attach(path).map_err(|error| unusable(path, error.to_string()))?;
+        let checkpoints =
+            Checkpoints::start(own, &store.connection).map_err(|reason| unusable(path, reason))?;
+        let holder = Holder { checkpoints, lock };
+        Ok((Self::start(path, store, Some(holder))?, recovered))
     }
 
     /// Opens a ledger that is there already, beside the process that holds it if there is one:
@@ -69,30 +81,23 @@ impl Sqlite {
         Self::start(path, store, None)
     }
 
-    fn start(path: &Path, store: Store, lock: Option<Lock>) -> Result<Self, OpenError> {
-        let (commands, queue) = mpsc::channel(QUEUE);
+    fn start(path: &Path, store: Store, holder: Option<Holder>) -> Result<Self, OpenError> {
+        let (requests, queue) = queue();
         let commits = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&commits);
         std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || writer::write(store, lock, queue, &counter))
+            .spawn(move || writer::write(store, holder, queue, &counter))
             .map_err(|error| unusable(path, error.to_string()))?;
-        Ok(Self { commands, commits })
+        Ok(Self { requests, commits })
     }
 
     fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> rusqlite::Result<T> + Send + 'static,
     ) -> Reply<'_, T> {
-        Box::pin(async move {
-            let (reply, answer) = oneshot::channel();
-            let request = Box::new(Asked::new(work, reply));
-            self.commands
-                .send(Command::Run(request))
-                .await
-                .map_err(|_| Error::Closed)?;
-            answer.await.map_err(|_| Error::Closed)?
-        })
+        self.requests
+            .ask(move |place| Box::new(Asked::new(work, place)))
     }
 }
 
@@ -134,7 +139,10 @@ impl Ledger for Sqlite {
     ) -> Reply<'_, Vec<Claim>> {
         let channel = channel.to_owned();
         let until_ms = now_ms.saturating_add(lease_ms);
-        self.ask(move |store| store.claim(&channel, None, limit, until_ms, now_ms))
+        self.ask(move |store| {
+            let taking = Taking::claim(until_ms, now_ms);
+            store.claim(&channel, None, limit, taking)
+        })
     }
 
     fn claim_for(
@@ -147,7 +155,25 @@ impl Ledger for Sqlite {
     ) -> Reply<'_, Vec<Claim>> {
         let (channel, recipient) = (channel.to_owned(), recipient.to_owned());
         let until_ms = now_ms.saturating_add(lease_ms);
-        self.ask(move |store| store.claim(&channel, Some(&recipient), limit, until_ms, now_ms))
+        self.ask(move |store| {
+            let taking = Taking::claim(until_ms, now_ms);
+            store.claim(&channel, Some(&recipient), limit, taking)
+        })
+    }
+
+    fn take(
+        &self,
+        channel: &str,
+        limit: usize,
+        lease_ms: i64,
+        now_ms: i64,
+    ) -> Reply<'_, Vec<Claim>> {
+        let channel = channel.to_owned();
+        let until_ms = now_ms.saturating_add(lease_ms);
+        self.ask(move |store| {
+            let taking = Taking::begin(until_ms, now_ms);
+            store.claim(&channel, None, limit, taking)
+        })
     }
 
     fn begin(
@@ -276,11 +302,6 @@ impl Ledger for Sqlite {
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let (done, closed) = oneshot::channel();
-            if self.commands.send(Command::Close(done)).await.is_ok() {
-                let _ = closed.await;
-            }
-        })
+        Box::pin(self.requests.close())
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use private_postgres::PrivatePostgres;
 use tests::{Amqp, PATIENCE, Stage, until, within};
 
 use crate::channel::Channel;
@@ -11,11 +12,21 @@ use crate::route::Route;
 use crate::sinks::Sinks;
 
 /// Which one.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) route: Route,
     pub(crate) policy: Policy,
     pub(crate) point: Point,
+    pub(crate) keeper: Keeper,
+}
+
+/// What keeps the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// A file of the process alone.
+    Sqlite,
+    /// A server that others may share: a lease ends by its clock, and not with a process.
+    Postgres,
 }
 
 /// A worker may be quicker than the acknowledgement of the message: then what was killed was past
@@ -50,8 +61,16 @@ impl Seen {
 impl Cell {
     /// Its channel's name.
     pub(crate) fn name(self) -> String {
-        let (route, policy) = (self.route.name(), self.policy.name());
-        format!("{route}-{policy}-{}", self.point.name())
+        let (row, policy) = (self.row(), self.policy.name());
+        format!("{row}-{policy}-{}", self.point.name()).replace(", ", "-")
+    }
+
+    /// What its row of the table is called.
+    pub(crate) fn row(self) -> String {
+        match self.keeper {
+            Keeper::Sqlite => self.route.name().to_owned(),
+            Keeper::Postgres => format!("{}, PostgreSQL", self.route.name()),
+        }
     }
 
     /// What the sink has accepted by now of the alert of an order.
@@ -61,10 +80,19 @@ impl Cell {
     }
 
     /// Plays it; gives what the ledger and the sink say of the alert in the end.
-    pub(crate) fn play(self, stage: &Stage, sinks: &Sinks, amqp: &Amqp) -> Result<Seen> {
+    pub(crate) fn play(
+        self,
+        stage: &Stage,
+        sinks: &Sinks,
+        postgres: &PrivatePostgres,
+        amqp: &Amqp,
+    ) -> Result<Seen> {
         let policy = self.policy.name();
         let keys = format!("on_in_doubt = '{policy}'\n");
-        let channel = Channel::by(stage, &self.name(), self.route, sinks, &keys)?;
+        let mut channel = Channel::by(stage, &self.name(), self.route, sinks, &keys)?;
+        if self.keeper == Keeper::Postgres {
+            channel = channel.sharing(postgres.database(&self.name())?);
+        }
         let scene = Scene {
             cell: self,
             sinks,
@@ -84,6 +112,7 @@ impl Scene<'_> {
     fn play(&self, amqp: &Amqp) -> Result<Seen> {
         let first = self.until_killed_at_the_point(amqp)?;
         let second = format!("second-{}", self.cell.name());
+        self.channel.end_leases()?;
 
         let mut channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
         // The broker may have given it already; here it comes once more in any case.

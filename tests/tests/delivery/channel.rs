@@ -43,20 +43,27 @@ impl<'a> Channel<'a> {
     pub(crate) fn open(stage: &'a Stage, name: &str, keys: &str) -> Result<Self> {
         let folder = Self::folder_of(stage, name);
         fs::create_dir(&folder)?;
-        let channels =
-            format!("[channel.{name}]\nretry_first = '20ms'\nretry_longest = '50ms'\n{keys}");
-        fs::write(folder.join("channels.toml"), channels)?;
         let quorum = r#"{"durable":true,"arguments":{"x-queue-type":"quorum"}}"#;
         let queue = format!("queues/{}", alert_queue(name));
         stage.vhost().create_object(&queue, quorum)?;
         let queue = format!("queues/{}", ledger_queue(name));
         stage.vhost().create_object(&queue, r#"{"durable":true}"#)?;
-        Ok(Self {
+        let channel = Self {
             stage,
             name: name.to_owned(),
             ledger: Ledger::File(folder.join("ledger")),
             folder,
-        })
+        };
+        channel.configure(keys)?;
+        Ok(channel)
+    }
+
+    /// Writes its configuration anew, for the next channel-boy.
+    pub(crate) fn configure(&self, keys: &str) -> Result<()> {
+        let name = &self.name;
+        let channels =
+            format!("[channel.{name}]\nretry_first = '20ms'\nretry_longest = '50ms'\n{keys}");
+        Ok(fs::write(self.folder.join("channels.toml"), channels)?)
     }
 
     /// The same channel with a ledger that several processes may share.
@@ -107,6 +114,17 @@ impl<'a> Channel<'a> {
     /// Raises the alert of an order, as an auditor does.
     pub(crate) fn raise(&self, amqp: &Amqp, order: &str) -> Result<()> {
         amqp.publish("", &alert_queue(&self.name), alert_of(order).to_json())
+    }
+
+    /// Makes a shared ledger's leases old, as if their time had passed; the end of a process has
+    /// ended those of a file.
+    pub(crate) fn end_leases(&self) -> Result<()> {
+        self.ledger.end_leases()
+    }
+
+    /// How many alerts its shared ledger has no more work with.
+    pub(crate) fn settled(&self) -> Result<usize> {
+        self.ledger.settled()
     }
 
     /// What its ledger says of the alert of an order, if it knows it.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use private_postgres::Database;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use trade::Alert;
@@ -22,6 +22,24 @@ impl Ledger {
             Self::File(path) => path.into(),
             Self::Server(database) => database.url().into(),
         }
+    }
+
+    /// Makes the leases of a server old.
+    pub(crate) fn end_leases(&self) -> Result<()> {
+        if let Self::Server(database) = self {
+            database
+                .query("UPDATE delivery SET due_ms = 0 WHERE state IN ('claimed', 'sending')")?;
+        }
+        Ok(())
+    }
+
+    /// How many entries of a server are settled.
+    pub(crate) fn settled(&self) -> Result<usize> {
+        let Self::Server(database) = self else {
+            bail!("count the entries of a file");
+        };
+        let sql = "SELECT count(*) FROM delivery WHERE state IN ('delivered', 'in_doubt')";
+        Ok(database.query(sql)?.trim().parse()?)
     }
 
     /// The state of an alert that has one recipient; nothing if it is not there.

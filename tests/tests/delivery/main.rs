@@ -1,11 +1,13 @@
 //! What is delivered, counted at the sinks: each alert once, whatever is killed when.
 
 mod alerts;
+mod approach;
 mod at_once;
 mod bad_day;
 mod cell;
 mod channel;
 mod document;
+mod hurry;
 mod ledger;
 mod matrix;
 mod operator;

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use anyhow::ensure;
 use private_broker::Release;
+use private_postgres::PrivatePostgres;
 use tests::{Outcome, on_a_stage};
 
 use crate::at_once::play_all;
-use crate::cell::{Cell, Seen};
+use crate::cell::{Cell, Keeper, Seen};
 use crate::document;
-use crate::point::{Point, Policy};
+use crate::point::Point;
 use crate::route::Route;
 use crate::sinks::Sinks;
 
@@ -17,8 +18,10 @@ use crate::sinks::Sinks;
 fn killed_at_any_point_the_sinks_count_and_the_ledgers_word_are_as_promised() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         stage.declare(&[])?;
-        let sinks = Sinks::start(stage)?;
-        let played = play_all(stage, &cells(), |cell, amqp| cell.play(stage, &sinks, amqp))?;
+        let (sinks, postgres) = (Sinks::start(stage)?, PrivatePostgres::start()?);
+        let played = play_all(stage, &cells(), |cell, amqp| {
+            cell.play(stage, &sinks, &postgres, amqp)
+        })?;
         let table = table(&played);
         println!("{table}");
         for (cell, seen) in &played {
@@ -37,10 +40,28 @@ fn killed_at_any_point_the_sinks_count_and_the_ledgers_word_are_as_promised() ->
     })
 }
 
+/// Every class with a file for a ledger; on a server those that between them have every policy.
+const ROWS: [(Route, Keeper); 14] = [
+    (Route::Sms, Keeper::Sqlite),
+    (Route::Email, Keeper::Sqlite),
+    (Route::Apns, Keeper::Sqlite),
+    (Route::Fcm, Keeper::Sqlite),
+    (Route::CommandFile, Keeper::Sqlite),
+    (Route::Nrdp, Keeper::Sqlite),
+    (Route::Nsca, Keeper::Sqlite),
+    (Route::Icinga2, Keeper::Sqlite),
+    (Route::Webhook, Keeper::Sqlite),
+    (Route::Amqp, Keeper::Sqlite),
+    (Route::File, Keeper::Sqlite),
+    (Route::Stdout, Keeper::Sqlite),
+    (Route::Sms, Keeper::Postgres),
+    (Route::Webhook, Keeper::Postgres),
+];
+
 /// Every cell that there is.
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
-    for route in Route::ALL {
+    for (route, keeper) in ROWS {
         for &policy in route.policies() {
             let points = Point::ALL.into_iter();
             let points = points.filter(|point| *point != Point::Taken || route.replies());
@@ -48,6 +69,7 @@ fn cells() -> Vec<Cell> {
                 route,
                 policy,
                 point,
+                keeper,
             }));
         }
     }
@@ -63,20 +85,23 @@ fn table(played: &[(Cell, Seen)]) -> String {
     table += "\n|---|---|";
     table += &"---|".repeat(Point::ALL.len());
     table += "\n";
-    for route in Route::ALL {
+    for (route, keeper) in ROWS {
         for &policy in route.policies() {
-            let _ = write!(table, "| {} | {} |", route.name(), policy.name());
+            let cell = |point| Cell {
+                route,
+                policy,
+                point,
+                keeper,
+            };
+            let row = cell(Point::Received).row();
+            let _ = write!(table, "| {row} | {} |", policy.name());
             for point in Point::ALL {
-                let _ = write!(table, " {} |", entry(played, route, policy, point));
+                let found = played.iter().find(|(played, _)| *played == cell(point));
+                let entry = found.map_or(String::new(), |(_, seen)| seen.entry());
+                let _ = write!(table, " {entry} |");
             }
             table += "\n";
         }
     }
     table
-}
-
-fn entry(played: &[(Cell, Seen)], route: Route, policy: Policy, point: Point) -> String {
-    let of_it = |cell: &Cell| (cell.route, cell.policy, cell.point) == (route, policy, point);
-    let found = played.iter().find(|(cell, _)| of_it(cell));
-    found.map_or(String::new(), |(_, seen)| seen.entry())
 }

@@ -15,9 +15,10 @@ use crate::route::Route;
 use crate::sinks::Sinks;
 
 /// Where it is stopped, and for how long: longer than the lease that it has there, which is 30 s
-/// for a claim, and 60 s more than its longest attempt for what is being sent.
+/// more than it takes to connect for a claim, and 60 s more than its longest attempt for what is
+/// being sent.
 const PAUSES: [(&str, u64); 4] = [
-    ("claimed", 31),
+    ("claimed", 33),
     ("sending", 63),
     ("threshold", 63),
     ("answered", 63),

@@ -36,21 +36,6 @@ pub(crate) struct Place<'a> {
 }
 
 impl Route {
-    pub(crate) const ALL: [Self; 12] = [
-        Self::Sms,
-        Self::Email,
-        Self::Apns,
-        Self::Fcm,
-        Self::CommandFile,
-        Self::Nrdp,
-        Self::Nsca,
-        Self::Icinga2,
-        Self::Webhook,
-        Self::Amqp,
-        Self::File,
-        Self::Stdout,
-    ];
-
     /// Those whose other end answers, and here can be made to answer badly.
     pub(crate) const FALLIBLE: [Self; 7] = [
         Self::Sms,

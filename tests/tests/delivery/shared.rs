@@ -1,9 +1,9 @@
 //! Several channel-boys on one channel: with a ledger that they share, and without.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use private_broker::Release;
 use private_postgres::PrivatePostgres;
-use tests::{Amqp, Outcome, Stage, on_a_stage, until};
+use tests::{Amqp, Outcome, PATIENCE, Stage, on_a_stage, until};
 
 use crate::channel::Channel;
 use crate::ledger::Ledger;
@@ -35,6 +35,42 @@ fn two_on_one_queue_with_one_ledger_deliver_each_alert_once() -> Outcome {
             ensure!(said.contains(" delivered alert="), "one had no work");
         }
         each_once(&channel, &sinks)
+    })
+}
+
+#[test]
+fn one_of_two_that_is_killed_while_it_sends_costs_no_alert_and_doubles_none() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        stage.declare(&[])?;
+        let (sinks, postgres) = (Sinks::start(stage)?, PrivatePostgres::start()?);
+        let channel = shared(stage, &sinks, &postgres, "mid_send")?;
+        let doomed = channel
+            .channel_boy("channel-boy-crash-points")?
+            .env("ALDEBARAN_CRASH_AT", "answered:20")
+            .start()?;
+        let survivor = channel.channel_boy("channel-boy")?.start()?;
+        raise_all(&channel, &stage.amqp()?)?;
+        let ended = doomed.finish(PATIENCE)?;
+        ensure!(ended.code.is_none(), "it ended by itself");
+        // What it had is taken up when its leases are over, by the one that is left.
+        channel.end_leases()?;
+        until("all are settled", || {
+            (channel.settled().ok()? == ALERTS).then_some(())
+        })
+        .with_context(|| channel.report())?;
+        survivor.terminate()?.successful()?;
+        let mut in_doubt = 0;
+        for order in orders() {
+            let accepted = sinks.counting.accepted(&format!("{order}\\"))?;
+            match channel.word(&order)?.as_deref() {
+                Some("in_doubt") if accepted <= 1 => in_doubt += 1,
+                Some("delivered") if accepted == 1 => {}
+                word => bail!("{order}: {accepted} accepted, {word:?}"),
+            }
+        }
+        // The one that was answered, and at most what was under way beside it.
+        ensure!((1..=4).contains(&in_doubt), "{in_doubt} in doubt");
+        Ok(())
     })
 }
 

@@ -12,7 +12,7 @@ async fn desk(orders: &[&str]) -> (tempfile::TempDir, Desk) {
     let text = "[channel.test]\nsink = 'stdout'\nper_recipient_per_minute = 2";
     let file = std::path::Path::new("channels.toml");
     let mut channel = config::parse(file, text, "test").unwrap_or_else(|p| panic!("{p}"));
-    channel.sink = Box::new(samples::Digests);
+    channel.sink = Box::new(samples::Digests { ready: 0 });
     for order in orders {
         let alert = samples::alert(order);
         let entry = NewEntry {
@@ -69,6 +69,26 @@ async fn what_waited_goes_as_one_digest() {
     let second = claim(&desk, &mut pace, 1).await.unwrap();
     assert_eq!(sizes(&second), [3]);
     assert!(second.parcels[0].digest.is_some());
+}
+
+/// With nothing to get ready there is no claim in between; as many as can go at once.
+#[tokio::test]
+async fn what_can_go_at_once_is_taken_at_once() {
+    let (_folder, mut desk) = desk(&["1", "2", "3"]).await;
+    desk.channel.limits = Limits::default();
+    desk.channel.sink = Box::new(samples::Digests { ready: 2 });
+    let mut pace = Pace::new(Limits::default());
+    let taken = claim(&desk, &mut pace, 3).await.unwrap();
+    assert_eq!(sizes(&taken), [1, 1]);
+    assert!(taken.more && taken.parcels.iter().all(|parcel| parcel.is_begun));
+    let standing = desk.ledger.sweep(i64::MAX).await.unwrap();
+    assert_eq!((standing.returned, standing.in_doubt), (0, 2));
+
+    // A limit by recipient may make an alert wait that was claimed.
+    desk.channel.limits.per_minute = Some(2);
+    let claimed = claim(&desk, &mut pace, 3).await.unwrap();
+    assert_eq!(claimed.parcels.len(), 1);
+    assert!(!claimed.parcels[0].is_begun);
 }
 
 /// A digest in doubt is sent again as the same digest, with the same members.

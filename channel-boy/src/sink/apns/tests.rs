@@ -19,7 +19,7 @@ fn built(port: u16) -> Built {
 
 fn apns() -> Apns {
     Apns {
-        http: samples::http(Version::Two),
+        http: samples::http(Speaks::Two),
         base: Url::parse("http://127.0.0.1:1").unwrap(),
         tokens: Tokens::new(Key::es256(&p8()).unwrap(), "KEY", "TEAM"),
         topic: "com.example.alerts".to_owned(),
@@ -68,19 +68,19 @@ fn the_request_is_what_apple_asks_for() {
     let alert = samples::alert("1");
     let payload = alert.to_json();
     let letter = samples::letter(&built, &alert, &payload);
-    let request = apns().request(&letter, DEVICE, "token").build().unwrap();
-    assert_eq!(request.url().path(), format!("/3/device/{DEVICE}"));
-    let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+    let request = apns().request(&letter, DEVICE, "token");
+    let (url, headers, body) = request.parts();
+    assert_eq!(url.path(), format!("/3/device/{DEVICE}"));
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("authorization"), "bearer token".replace('b', "B"));
     assert_eq!(header("apns-topic"), "com.example.alerts");
     assert_eq!(header("apns-push-type"), "alert");
     assert_eq!(header("apns-collapse-id"), alert.alert_id.to_string());
     assert_eq!(header("apns-expiration"), "1435280400");
     assert_ne!(header("apns-id"), alert.alert_id.to_string());
-    let again = apns().request(&letter, DEVICE, "token").build().unwrap();
-    let body = |request: &reqwest::Request| request.body().unwrap().as_bytes().unwrap().to_vec();
-    assert_eq!(body(&request), body(&again));
-    let sent: serde_json::Value = serde_json::from_slice(&body(&request)).unwrap();
+    let again = apns().request(&letter, DEVICE, "token");
+    assert_eq!(body, again.parts().2);
+    let sent: serde_json::Value = serde_json::from_slice(body).unwrap();
     assert_eq!(sent["aps"]["alert"]["title"], "Over-purchase: Sendence");
     let words = "Over-purchased: order 1, 120 of 100 AAPL";
     assert_eq!(sent["aps"]["alert"]["body"], words);

@@ -15,7 +15,8 @@ use lettre::{
 };
 use tokio::{
     net::TcpStream,
-    time::{Instant, timeout, timeout_at},
+    sync::Notify,
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
 use super::{Answer, Threshold, Tls, guarded::Guarded};
@@ -119,6 +120,11 @@ impl Session {
         greeted.map_err(|error| format!("connecting: {}", words(&error)))
     }
 
+    /// The longest before the mail's data.
+    pub(super) fn longest_approach(&self) -> Duration {
+        self.timeout
+    }
+
     /// From the first byte of the mail to the reply to its final dot.
     async fn data(
         &self,
@@ -127,27 +133,33 @@ impl Session {
         deadline: Instant,
         threshold: &Threshold,
     ) -> Answer {
+        let begun = match threshold.begin().await {
+            Ok(begun) => begun,
+            Err(answer) => return answer,
+        };
         // The connection asks for the next part when it has written the one before, and writes
         // the final dot once there is none: that is the moment from which the server may take
         // the mail.
+        let dot = Notify::new();
         let mut parts = [mail].into_iter();
         let parts = std::iter::from_fn(|| {
             let part = parts.next();
             if part.is_none() {
-                threshold.cross();
+                begun.cross();
+                dot.notify_one();
             }
             part
         });
         let mut reply = std::pin::pin!(connection.message_iter(parts));
-        let reply = match timeout_at(deadline, &mut reply).await {
-            Ok(reply) => reply,
-            Err(_) => match threshold.cut_off("no reply in time to the final dot") {
-                Answer::Unknown(why) => match timeout(self.reply_timeout, reply).await {
-                    Ok(reply) => reply,
-                    Err(_) => return Answer::Unknown(why),
-                },
-                not_taken => return not_taken,
-            },
+        let reply = tokio::select! {
+            biased;
+            reply = &mut reply => Some(reply),
+            // A bound of its own, whatever is left of the deadline.
+            () = dot.notified() => timeout(self.reply_timeout, reply).await.ok(),
+            () = sleep_until(deadline) => None,
+        };
+        let Some(reply) = reply else {
+            return threshold.cut_off("no reply in time to the final dot");
         };
         match reply {
             Ok(reply) if (200..300).contains(&code(&reply)) => {

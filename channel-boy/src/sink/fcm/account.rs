@@ -2,15 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use url::Url;
 
 use crate::{
     config::Secret,
     sink::{
-        Threshold,
-        http::{Http, check_url},
+        http::{Http, Request, check_url},
         jwt::Key,
     },
 };
@@ -111,9 +110,8 @@ impl AccessTokens {
         let fault = |words: &str| format!("no access token: {words}");
         let assertion = self.account.assertion(&self.url, now).map_err(fault)?;
         let form = [("grant_type", GRANT), ("assertion", assertion.as_str())];
-        let request = http.client.post(self.url.clone()).form(&form);
-        let reply = http.exchange(request, &Threshold::default()).await;
-        let reply = reply.map_err(|answer| fault(answer.why()))?;
+        let reply = http.ask(Request::post(self.url.clone()).form(&form)).await;
+        let reply = reply.map_err(|why| fault(&why))?;
         let body = reply.json();
         let token = body["access_token"].as_str().and_then(Secret::new);
         match token {

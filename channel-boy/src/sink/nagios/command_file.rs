@@ -36,7 +36,11 @@ pub(super) fn build(section: &mut Section<'_>) -> Option<CommandFile> {
 impl CommandFile {
     pub(super) async fn send(&self, result: CheckResult, threshold: &Threshold) -> Answer {
         let path = self.path.clone();
-        threshold.cross();
+        let begun = match threshold.begin().await {
+            Ok(begun) => begun,
+            Err(answer) => return answer,
+        };
+        begun.cross();
         let written = tokio::task::spawn_blocking(move || write(&path, &line(&result)));
         written
             .await

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{Answer, CheckResult, Section, Threshold};
 use crate::{
     config::Secret,
-    sink::http::{self, Http, Reply, Version},
+    sink::http::{self, Http, Reply, Request, Speaks},
     wording::one_line,
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Nrdp {
 pub(super) fn build(section: &mut Section<'_>) -> Option<Nrdp> {
     let url = http::url(section, "url", None);
     let token = section.required_secret("token", "is one of NRDP's authorized tokens");
-    let http = Http::build(section, Version::Any)?;
+    let http = Http::build(section, Speaks::Any)?;
     Some(Nrdp {
         http,
         url: url?,
@@ -38,8 +38,8 @@ impl Nrdp {
             ("cmd", "submitcheck"),
             ("JSONDATA", &data),
         ];
-        let request = self.http.client.post(self.url.clone()).form(&form);
-        match self.http.exchange(request, threshold).await {
+        let request = Request::post(self.url.clone()).form(&form);
+        match self.http.deliver(request, threshold).await {
             Ok(reply) => judge(&reply),
             Err(answer) => answer,
         }
@@ -47,6 +47,10 @@ impl Nrdp {
 
     pub(super) fn longest(&self) -> Duration {
         self.http.longest()
+    }
+
+    pub(super) fn longest_approach(&self) -> Duration {
+        self.http.longest_approach()
     }
 }
 

@@ -88,7 +88,11 @@ impl Nsca {
         };
         let password = self.password.as_ref().map(|p| p.reveal().as_bytes());
         let bytes = packet.sealed(&greeting, password);
-        threshold.cross();
+        let begun = match threshold.begin().await {
+            Ok(begun) => begun,
+            Err(answer) => return answer,
+        };
+        begun.cross();
         // As long again for the packet, which needs one round trip.
         let deadline = Instant::now() + self.timeout;
         match timeout_at(deadline, hand_over(stream, &bytes, round_trip)).await {
@@ -100,6 +104,11 @@ impl Nsca {
 
     pub(super) fn longest(&self) -> Duration {
         self.timeout.saturating_mul(2)
+    }
+
+    /// Up to the greeting.
+    pub(super) fn longest_approach(&self) -> Duration {
+        self.timeout
     }
 }
 

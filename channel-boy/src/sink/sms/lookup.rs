@@ -3,9 +3,14 @@
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, format_description::well_known::Iso8601};
 
+use url::Url;
+
 use super::{Sms, message::Sender};
 use crate::{
-    sink::{Letter, Proof, Threshold, http::below},
+    sink::{
+        Letter, Proof,
+        http::{Request, below},
+    },
     wording::one_line,
 };
 
@@ -22,15 +27,11 @@ pub(super) async fn ask(sms: &Sms, letter: &Letter<'_>) -> Proof {
         let Some(url) = next else {
             return Proof::None("Twilio lists no such message".to_owned());
         };
-        let request = sms
-            .http
-            .client
-            .get(url)
-            .basic_auth(&sms.user, Some(sms.token.reveal()));
-        let page = match sms.http.exchange(request, &Threshold::default()).await {
+        let request = Request::get(url).basic_auth(&sms.user, sms.token.reveal());
+        let page = match sms.http.ask(request).await {
             Ok(reply) if reply.status == 200 => reply.json(),
             Ok(reply) => return Proof::None(format!("Twilio answered {}", reply.status)),
-            Err(answer) => return Proof::None(format!("Twilio gave no answer: {}", answer.why())),
+            Err(why) => return Proof::None(format!("Twilio gave no answer: {why}")),
         };
         let messages = page["messages"].as_array().map_or(&[][..], Vec::as_slice);
         let found = messages.iter().find(|m| is_it(m, letter, &wanted));
@@ -48,7 +49,7 @@ pub(super) async fn ask(sms: &Sms, letter: &Letter<'_>) -> Proof {
     Proof::None("Twilio lists too many messages to read".to_owned())
 }
 
-fn first(sms: &Sms, letter: &Letter<'_>) -> reqwest::Url {
+fn first(sms: &Sms, letter: &Letter<'_>) -> Url {
     let mut url = below(&sms.messages, &[]);
     {
         let mut query = url.query_pairs_mut();

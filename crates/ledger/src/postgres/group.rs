@@ -10,19 +10,17 @@ use std::{
     time::Duration,
 };
 
+use super::session::{NoSession, Session, is_collision, is_lost, words};
+use crate::{
+    Error,
+    location::Server,
+    queue::{Place, Queue, gather},
+};
 use futures::{
     FutureExt,
     future::{BoxFuture, join_all, join3},
 };
-use tokio::sync::{mpsc, oneshot};
 
-use super::session::{NoSession, Session, is_collision, is_lost, words};
-use crate::{Error, location::Server};
-
-/// Requests that may wait for the task; more make their senders wait.
-pub(super) const QUEUE: usize = 1024;
-/// Requests in one transaction.
-const GROUP: usize = 256;
 /// A transaction that takes longer means that the server is lost.
 const LONGEST: Duration = Duration::from_secs(30);
 /// The pauses between tries to connect: doubling from the first to the second.
@@ -40,35 +38,30 @@ pub(super) trait Request: Send {
     fn answer(self: Box<Self>, committed: Result<(), Error>);
 }
 
-/// What the task is told.
-pub(super) enum Command {
-    /// Work for the next group.
-    Run(Box<dyn Request>),
-    /// Finish what was asked, as far as the server is there, and say so.
-    Close(oneshot::Sender<()>),
-}
-
 /// A piece of work and where its result goes.
 pub(super) struct Asked<T> {
-    pub(super) work: Work<T>,
-    pub(super) result: Option<T>,
-    pub(super) reply: oneshot::Sender<Result<T, Error>>,
+    work: Work<T>,
+    place: Place<T>,
+}
+
+impl<T> Asked<T> {
+    pub(super) fn new(work: Work<T>, place: Place<T>) -> Self {
+        Self { work, place }
+    }
 }
 
 impl<T: Send + 'static> Request for Asked<T> {
     fn run(&mut self, session: &Arc<Session>, again: bool) -> BoxFuture<'_, Ran<()>> {
         let running = (self.work)(Arc::clone(session), again);
         async move {
-            self.result = Some(running.await?);
+            self.place.result = Some(running.await?);
             Ok(())
         }
         .boxed()
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Error>) {
-        let Self { result, reply, .. } = *self;
-        // Whoever asked may be gone; the work is done all the same.
-        let _ = reply.send(committed.and_then(|()| result.ok_or(Error::Closed)));
+        self.place.answer(committed);
     }
 }
 
@@ -83,7 +76,7 @@ pub(super) struct Shared {
 pub(super) async fn run(
     server: Server,
     session: Session,
-    mut commands: mpsc::Receiver<Command>,
+    mut commands: Queue<dyn Request>,
     shared: Arc<Shared>,
 ) {
     let mut writer = Writer {
@@ -96,24 +89,12 @@ pub(super) async fn run(
         let Some(first) = commands.recv().await else {
             break;
         };
-        let mut group = Vec::new();
-        let mut next = Some(first);
-        while let Some(command) = next.take() {
-            match command {
-                Command::Run(request) => group.push(request),
-                Command::Close(done) => {
-                    told_to_close = Some(done);
-                    break;
-                }
-            }
-            if group.len() < GROUP {
-                next = commands.try_recv().ok();
-            }
-        }
-        if !group.is_empty() {
-            let done = writer.commit(&mut group).await;
+        let mut group = gather(first, &mut commands);
+        told_to_close = group.close;
+        if !group.requests.is_empty() {
+            let done = writer.commit(&mut group.requests).await;
             writer.shared.commits.fetch_add(1, Ordering::Relaxed);
-            for request in group {
+            for request in group.requests {
                 request.answer(done.clone());
             }
         }

@@ -47,9 +47,13 @@ pub(super) const STATEMENTS: [(&str, &str); 22] = [
            FOR UPDATE SKIP LOCKED),
          claimed AS (
            UPDATE delivery
-           SET state = 'claimed', due_ms = {now} + $4, fence = fence + 1, updated_ms = {now}
+           SET state = CASE WHEN $6 THEN 'sending' ELSE 'claimed' END,
+             attempts = attempts + $6::boolean::int,
+             first_try_ms = CASE WHEN $6 THEN coalesce(first_try_ms, {now}) ELSE first_try_ms END,
+             due_ms = {now} + $4, fence = fence + 1, updated_ms = {now}
            WHERE seq IN (SELECT seq FROM due UNION SELECT seq FROM others)
-           RETURNING seq, fence, alert, recipient, attempts, created_ms, first_try_ms, digest)
+           RETURNING seq, fence, alert, recipient, attempts - $6::boolean::int AS attempts,
+             created_ms, first_try_ms, digest)
          SELECT claimed.*, payload FROM claimed JOIN letter USING (seq) ORDER BY seq",
     ),
     (

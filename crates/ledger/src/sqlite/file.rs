@@ -108,20 +108,26 @@ pub(crate) fn open_beside(path: &Path) -> Result<Connection, OpenError> {
     if bytes == 0 {
         return Err(unusable("it is empty".to_owned()));
     }
-    let attach = || -> Result<Connection, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY)?;
+    let known = || -> Result<Connection, Fault> {
+        let connection = attach(path)?;
         match connection.pragma_query_value(None, "user_version", |r| r.get(0))? {
             VERSION => {}
             found if found > VERSION => return Err(Fault::Newer(found)),
             found => return Err(Fault::Older(found)),
         }
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "trusted_schema", false)?;
         Ok(connection)
     };
-    attach().map_err(|fault| fault.at(path))
+    known().map_err(|fault| fault.at(path))
+}
+
+/// One more connection to a file that is there.
+pub(super) fn attach(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -14,6 +14,32 @@ pub(super) struct Store {
     pub(super) connection: Connection,
 }
 
+/// How entries are taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taking {
+    /// Straight to `sending`.
+    begins: bool,
+    lease_until_ms: i64,
+    now_ms: i64,
+}
+
+impl Taking {
+    pub(super) fn claim(lease_until_ms: i64, now_ms: i64) -> Self {
+        Self {
+            begins: false,
+            lease_until_ms,
+            now_ms,
+        }
+    }
+
+    pub(super) fn begin(lease_until_ms: i64, now_ms: i64) -> Self {
+        Self {
+            begins: true,
+            ..Self::claim(lease_until_ms, now_ms)
+        }
+    }
+}
+
 impl Store {
     pub(super) fn new(connection: Connection) -> Self {
         Self { connection }
@@ -55,27 +81,36 @@ impl Store {
         Ok(Inserted::Conflict(state))
     }
 
-    /// pending or a due `retry_at` -> claimed, at most `limit` of them, the longest due first,
-    /// and with the first member of a digest all others.
+    /// pending or a due `retry_at` -> claimed or sending, at most `limit` of them, the longest
+    /// due first, and with the first member of a digest all others.
     pub(super) fn claim(
         &self,
         channel: &str,
         recipient: Option<&str>,
         limit: usize,
-        lease_until_ms: i64,
-        now_ms: i64,
+        taking: Taking,
     ) -> Result<Vec<Claim>> {
-        let mut statement = self.connection.prepare_cached(
-            "UPDATE delivery
-             SET state = 'claimed', due_ms = ?1, fence = fence + 1, updated_ms = ?2
-             WHERE seq IN (
+        let Taking {
+            begins,
+            lease_until_ms,
+            now_ms,
+        } = taking;
+        let take = "UPDATE delivery
+             SET state = iif(?1, 'sending', 'claimed'), attempts = attempts + ?1,
+                 first_try_ms = iif(?1, coalesce(first_try_ms, ?3), first_try_ms),
+                 due_ms = ?2, fence = fence + 1, updated_ms = ?3";
+        let taken = "RETURNING seq, fence, alert, recipient, attempts - ?1, created_ms, \
+             first_try_ms, digest";
+        let mut statement = self.connection.prepare_cached(&format!(
+            "{take} WHERE seq IN (
                SELECT seq FROM delivery
-               WHERE channel = ?3 AND state IN ('pending', 'retry_at')
-                 AND (due_ms <= ?2 OR state = 'pending') AND (?5 IS NULL OR recipient = ?5)
-               ORDER BY due_ms, seq LIMIT ?4)
-             RETURNING seq, fence, alert, recipient, attempts, created_ms, first_try_ms, digest",
-        )?;
-        let parameters = params![lease_until_ms, now_ms, channel, rows(limit), recipient];
+               WHERE channel = ?4 AND state IN ('pending', 'retry_at')
+                 AND (due_ms <= ?3 OR state = 'pending') AND (?6 IS NULL OR recipient = ?6)
+               ORDER BY due_ms, seq LIMIT ?5)
+             {taken}"
+        ))?;
+        let limit = rows(limit);
+        let parameters = params![begins, lease_until_ms, now_ms, channel, limit, recipient];
         let mut claims = statement
             .query_map(parameters, claim)?
             .collect::<Result<Vec<_>>>()?;
@@ -83,13 +118,10 @@ impl Store {
         digests.sort();
         digests.dedup();
         for digest in digests {
-            let mut others = self.connection.prepare_cached(
-                "UPDATE delivery
-                 SET state = 'claimed', due_ms = ?1, fence = fence + 1, updated_ms = ?2
-                 WHERE digest = ?3 AND state = 'retry_at' AND channel = ?4
-                 RETURNING seq, fence, alert, recipient, attempts, created_ms, first_try_ms, digest",
-            )?;
-            let parameters = params![lease_until_ms, now_ms, digest, channel];
+            let mut others = self.connection.prepare_cached(&format!(
+                "{take} WHERE digest = ?5 AND state = 'retry_at' AND channel = ?4 {taken}"
+            ))?;
+            let parameters = params![begins, lease_until_ms, now_ms, channel, digest];
             for other in others.query_map(parameters, claim)? {
                 claims.push(other?);
             }
@@ -144,6 +176,20 @@ impl Store {
         outcome: &Outcome,
         now_ms: i64,
     ) -> Result<Recorded> {
+        if let Outcome::Delivered(note) = outcome {
+            // As it nearly always is: one look at the entry is enough.
+            let delivered = self
+                .connection
+                .prepare_cached(
+                    "UPDATE delivery SET state = 'delivered', due_ms = ?1, note = ?2,
+                       updated_ms = ?1, refused = 0, unburied = 0
+                     WHERE seq = ?3 AND fence = ?4 AND state = 'sending'",
+                )?
+                .execute(params![now_ms, note, ticket.seq, ticket.fence])?;
+            if delivered == 1 {
+                return Ok(Recorded::Now(State::Delivered));
+            }
+        }
         let standing: Option<(State, i64, i64, bool, u32)> = self
             .connection
             .prepare_cached(

@@ -8,15 +8,12 @@ use std::sync::{
 };
 
 use rusqlite::{Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
 
-use super::{lock::Lock, store::Store};
-use crate::Error;
-
-/// Requests that may wait for the writer; more make their senders wait.
-pub(crate) const QUEUE: usize = 1024;
-/// Requests in one transaction.
-const GROUP: usize = 256;
+use super::{checkpoint::Checkpoints, lock::Lock, store::Store};
+use crate::{
+    Error,
+    queue::{Place, Queue, gather},
+};
 
 /// A request whose answer waits for the commit.
 pub(crate) trait Request: Send {
@@ -26,27 +23,17 @@ pub(crate) trait Request: Send {
     fn answer(self: Box<Self>, committed: Result<(), Error>);
 }
 
-/// What the writer is told.
-pub(crate) enum Command {
-    /// Work for the next group.
-    Run(Box<dyn Request>),
-    /// Finish what was asked, let go of the file, say so.
-    Close(oneshot::Sender<()>),
-}
-
 /// A piece of work and where its result goes.
 pub(crate) struct Asked<W, T> {
     work: Option<W>,
-    result: Option<T>,
-    reply: oneshot::Sender<Result<T, Error>>,
+    place: Place<T>,
 }
 
 impl<W, T> Asked<W, T> {
-    pub(crate) fn new(work: W, reply: oneshot::Sender<Result<T, Error>>) -> Self {
+    pub(crate) fn new(work: W, place: Place<T>) -> Self {
         Self {
             work: Some(work),
-            result: None,
-            reply,
+            place,
         }
     }
 }
@@ -58,23 +45,27 @@ where
 {
     fn run(&mut self, store: &Store) -> rusqlite::Result<()> {
         if let Some(work) = self.work.take() {
-            self.result = Some(work(store)?);
+            self.place.result = Some(work(store)?);
         }
         Ok(())
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Error>) {
-        let Self { result, reply, .. } = *self;
-        // Whoever asked may be gone; the work is done all the same.
-        let _ = reply.send(committed.and_then(|()| result.ok_or(Error::Closed)));
+        self.place.answer(committed);
     }
+}
+
+/// What only the process that delivers has.
+pub(crate) struct Holder {
+    pub(super) checkpoints: Checkpoints,
+    pub(super) lock: Lock,
 }
 
 /// The thread's main: ends when told to, or when every handle is dropped.
 pub(crate) fn write(
     store: Store,
-    lock: Option<Lock>,
-    mut commands: mpsc::Receiver<Command>,
+    mut holder: Option<Holder>,
+    mut commands: Queue<dyn Request>,
     commits: &Arc<AtomicU64>,
 ) {
     let mut told_to_close = None;
@@ -82,26 +73,21 @@ pub(crate) fn write(
         let Some(first) = commands.blocking_recv() else {
             break;
         };
-        let mut group = Vec::new();
-        let mut next = Some(first);
-        while let Some(command) = next.take() {
-            match command {
-                Command::Run(request) => group.push(request),
-                Command::Close(done) => {
-                    told_to_close = Some(done);
-                    break;
-                }
-            }
-            if group.len() < GROUP {
-                next = commands.try_recv().ok();
-            }
-        }
-        if !group.is_empty() {
-            commit(&store, group);
+        let group = gather(first, &mut commands);
+        told_to_close = group.close;
+        if !group.requests.is_empty() {
+            commit(&store, group.requests);
             commits.fetch_add(1, Ordering::Relaxed);
+            if let Some(holder) = &mut holder {
+                holder.checkpoints.committed(&store.connection);
+            }
         }
     }
     drop(commands);
+    let lock = holder.map(|holder| {
+        drop(holder.checkpoints);
+        holder.lock
+    });
     drop(store); // closes the file, and only then
     drop(lock);
     if let Some(done) = told_to_close {

@@ -75,16 +75,18 @@ impl Both {
                 recipient,
                 limit,
                 lease_ms,
+                begins,
             } => {
                 let channel = CHANNELS[channel];
                 let recipient = recipient.map(|n| format!("recipient-{n}"));
                 let claims = match &recipient {
+                    None if begins => ledger.take(channel, limit, lease_ms, now_ms).await,
                     Some(r) => ledger.claim_for(channel, r, limit, lease_ms, now_ms).await,
                     None => ledger.claim(channel, limit, lease_ms, now_ms).await,
                 };
-                let expected = self
-                    .model
-                    .claim(channel, recipient.as_deref(), limit, lease_ms);
+                let expected =
+                    self.model
+                        .claim(channel, recipient.as_deref(), limit, lease_ms, begins);
                 self.take(channel, claims.unwrap(), expected);
             }
             Step::Begin {
@@ -228,7 +230,7 @@ impl Both {
             .map(|claim| {
                 let paper = Paper {
                     fence: fence(&claim),
-                    begun: false,
+                    begun: expected.iter().any(|p| p.begun),
                     alert: claim.alert,
                     channel: channel.to_owned(),
                     recipient: claim.recipient,

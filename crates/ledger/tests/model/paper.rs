@@ -86,6 +86,7 @@ impl Model {
         recipient: Option<&str>,
         limit: usize,
         lease_ms: i64,
+        begins: bool,
     ) -> Vec<Paper> {
         let now_ms = self.now_ms;
         let mut taken: Vec<usize> = Vec::new();
@@ -128,7 +129,15 @@ impl Model {
             line.entry.state = State::Claimed;
             line.entry.due_ms = now_ms + lease_ms;
             line.entry.updated_ms = now_ms;
-            papers.push(Paper::of(line));
+            papers.push(Paper {
+                begun: begins,
+                ..Paper::of(line)
+            });
+            if begins {
+                line.entry.state = State::Sending;
+                line.entry.attempts += 1;
+                line.entry.first_try_ms.get_or_insert(now_ms);
+            }
         }
         papers
     }

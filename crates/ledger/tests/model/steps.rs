@@ -17,6 +17,8 @@ pub(crate) enum Step {
         recipient: Option<u8>,
         limit: usize,
         lease_ms: i64,
+        /// Straight to `sending`; for all recipients.
+        begins: bool,
     },
     /// The last tickets, so many of them, as a digest if there is one.
     Begin {
@@ -75,9 +77,10 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             |((alert, channel, recipient), payload, dead)| {
                 Step::Insert { alert, channel, recipient, payload, dead }
             }),
-        6 => (0usize..2, maybe(0..2), 0usize..4, 0i64..60)
-            .prop_map(|(channel, recipient, limit, lease_ms)| {
-                Step::Claim { channel, recipient, limit, lease_ms }
+        6 => (0usize..2, maybe(0..2), 0usize..4, 0i64..60, prop::bool::weighted(0.3))
+            .prop_map(|(channel, recipient, limit, lease_ms, begins)| {
+                let recipient = recipient.filter(|_| !begins);
+                Step::Claim { channel, recipient, limit, lease_ms, begins }
             }),
         7 => (0usize..6, 0usize..3, maybe(0..2), 0i64..60).prop_map(
             |(ticket, more, digest, lease_ms)| Step::Begin { ticket, more, digest, lease_ms }),
