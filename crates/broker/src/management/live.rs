@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use topology::{
-    Counts, Object, Parameter, Permission, Policy, Settings, State, TopicPermission, User, Vhost,
+    Binding, Counts, Object, Parameter, Permission, Policy, Settings, State, TopicPermission, User,
+    Vhost,
 };
 
 use super::wire::{
@@ -199,6 +200,19 @@ impl Management {
     async fn is_administrator(&self) -> Result<bool, ManagementError> {
         let user: WireUser = self.get(&["whoami"], &[]).await?;
         Ok(user.tags.contains("administrator"))
+    }
+
+    /// The bindings that lead from an exchange; none when there is no such exchange.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn bindings_from(&self, exchange: &str) -> Result<Vec<Binding>, ManagementError> {
+        let path = ["exchanges", &self.vhost, exchange, "bindings", "source"];
+        match self.get::<Vec<WireBinding>>(&path, &[]).await {
+            Ok(found) => Ok(found.into_iter().filter_map(WireBinding::made).collect()),
+            Err(ManagementError::Missing(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What each queue of the vhost holds, unacknowledged messages included, by statistics that

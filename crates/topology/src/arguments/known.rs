@@ -64,7 +64,11 @@ pub(super) const OF_QUEUES: [Known; 22] = [
     },
     Known {
         name: "x-delivery-limit",
-        holds: ANY_NUMBER,
+        // -1: no limit.
+        holds: Holds::Number {
+            least: -1,
+            most: i64::MAX,
+        },
         fits: &[Quorum],
     },
     Known {
