@@ -169,9 +169,9 @@ fn export_into_a_file_of_a_person_keeps_its_comments() -> Outcome {
         let written = std::fs::read_to_string(&*file)?;
         for words in [
             "# Ours.",
-            "# The orders.\n[queue.orders]",
+            "# The orders.\n[queue.\"orders\"]",
             "# for now",
-            "[queue.new]",
+            "[queue.\"new\"]",
         ] {
             ensure!(written.contains(words), "{words} is not in\n{written}");
         }

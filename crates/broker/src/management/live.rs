@@ -26,6 +26,9 @@ pub struct Live {
 /// The statistics of queues are not asked for: they take the broker long and are seconds old.
 const WITHOUT_STATISTICS: [(&str, &str); 1] = [("disable_stats", "true")];
 
+/// What the broker also lists among its parameters, and what is read as what it is.
+const OF_OTHER_KINDS: [&str; 3] = ["operator_policy", "policy", "vhost-limits"];
+
 impl Management {
     /// Reads the vhost: exchanges, queues, bindings and policies, and of the other kinds those
     /// that are named in `kinds` (as [`topology::Key::kind`] does). Of those, what the user may
@@ -70,9 +73,9 @@ impl Management {
         }
         if kinds.contains("parameter") {
             let ours = |one: WireParameter| {
-                // The limits of the vhost are read with the vhost.
-                let ours = one.vhost == self.vhost && one.component != "vhost-limits";
-                ours.then_some(Object::Parameter(Parameter {
+                let ours = one.vhost == self.vhost;
+                let other_kind = OF_OTHER_KINDS.contains(&one.component.as_str());
+                (ours && !other_kind).then_some(Object::Parameter(Parameter {
                     component: one.component,
                     name: one.name,
                     value: one.value,
