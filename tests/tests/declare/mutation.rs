@@ -203,9 +203,11 @@ fn operator_policy_changed(world: &World<'_>, _: &Drawn, _: &mut StdRng) -> Resu
 }
 
 fn permission_changed(world: &World<'_>, drawn: &Drawn, _: &mut StdRng) -> Result<Vec<String>> {
-    let body = r#"{"configure":".*","write":".*","read":".*"}"#;
-    world.put("permissions", &drawn.user, body)?;
-    Ok(vec![format!("change permission {}", drawn.user)])
+    let user = &drawn.user;
+    // One of the three alone.
+    let body = format!(r#"{{"configure":".*","write":"^{user}","read":".*"}}"#);
+    world.put("permissions", user, &body)?;
+    Ok(vec![format!("change permission {user}")])
 }
 
 fn user_changed(world: &World<'_>, drawn: &Drawn, _: &mut StdRng) -> Result<Vec<String>> {
