@@ -10,12 +10,12 @@ use topology::{Action, Entry, Plan, Topology};
 
 use crate::carry::Carrier;
 use crate::consent::{self, Consent};
-use crate::flags::{Output, OutputArgs, PlaceArgs};
+use crate::flags::{OutputArgs, PlaceArgs};
 use crate::outcome::{Counts, Outcome};
 use crate::place::Place;
 use crate::report::Report;
 use crate::survey::survey;
-use crate::{able, plan, saved, verdict};
+use crate::{able, saved, show, verdict};
 
 /// What `apply` takes.
 #[derive(Debug, Args)]
@@ -64,9 +64,9 @@ pub(crate) async fn apply(
         .count();
     let agreed = args.yes || args.saved.is_some() || pending == 0;
     if !agreed {
-        let question = format!("apply {pending} changes to {}?", survey.plan.live);
-        let show = || plan::tell(&survey.plan, Output::Text);
-        match consent::ask(&question, show, stop).await? {
+        let changes = show::counted(pending as u64, "change");
+        let question = format!("apply {changes} to {}?", survey.plan.live);
+        match consent::ask(&question, &survey.plan, stop).await? {
             Consent::Given => {}
             Consent::Refused => return Err(consent::refused()),
         }

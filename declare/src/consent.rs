@@ -5,6 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 use program::Fault;
 use tokio_util::sync::CancellationToken;
+use topology::Plan;
+
+use crate::show;
 
 /// A person's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,13 +16,14 @@ pub(crate) enum Consent {
     Refused,
 }
 
-/// Shows what there is to agree to and asks, on a terminal.
+/// Shows the plan that there is to agree to and asks, on a terminal. Both go to stderr: stdout is
+/// for the results, which a script may read as JSON.
 ///
 /// # Errors
 /// [`Fault::Usage`] when there is nobody to ask.
 pub(crate) async fn ask(
     question: &str,
-    show: impl FnOnce() -> io::Result<()>,
+    plan: &Plan,
     stop: &CancellationToken,
 ) -> Result<Consent, Fault> {
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
@@ -29,8 +33,12 @@ pub(crate) async fn ask(
                 .to_owned(),
         ));
     }
-    show().context("write the plan to stdout")?;
-    write!(io::stderr(), "{question} [y/N] ").context("ask")?;
+    let mut shown = io::BufWriter::new(io::stderr().lock());
+    show::plan(&mut shown, plan)
+        .and_then(|()| write!(shown, "{question} [y/N] "))
+        .and_then(|()| shown.flush())
+        .context("ask")?;
+    drop(shown);
     let answer = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|_| line)

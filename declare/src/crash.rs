@@ -2,8 +2,9 @@
 //!
 //! Built only with the feature `crash-points`; `ALDEBARAN_CRASH_AT=emptied` ends the process when
 //! it comes by that point. The points are those of [`crate::migrate`], in their order: `made`,
-//! `bound`, `unbound`, `moving`, `emptied`, `deleted`, `declared`, `bound-again`,
-//! `unbound-again`, `returning`, `returned`, `cleaned`.
+//! `bound`, `unbound`, `taken`, `confirmed`, `moving`, `emptied`, `deleted`, `declared`,
+//! `bound-again`, `unbound-again`, `taken-again`, `confirmed-again`, `returning`, `returned`,
+//! `cleaned`.
 
 /// Passes a point.
 #[cfg(not(feature = "crash-points"))]

@@ -5,10 +5,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 use program::Fault;
+use serde_json::json;
 use topology::{Exported, Key, State};
 
-use crate::flags::PlaceArgs;
+use crate::flags::{Output, OutputArgs, PlaceArgs};
 use crate::states;
+
+/// The name and the version of the JSON.
+const FORMAT: &str = "aldebaran-declare-export";
+const VERSION: u32 = 1;
 
 /// Where the file goes.
 #[derive(Debug, Args)]
@@ -16,9 +21,11 @@ pub(crate) struct OutArgs {
     /// Writes into a file instead of to stdout
     #[arg(short = 'o', long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replaces the file if it is there
+    /// Replaces the file if it is there, and keeps the comments that stand in it
     #[arg(long, requires = "out")]
     force: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What `export` takes.
@@ -94,8 +101,28 @@ pub(crate) fn import(args: &ImportArgs) -> Result<(), Fault> {
     write(&imported, &args.out)
 }
 
+/// Writes the file where it belongs. As JSON it goes to stdout together with what is left out,
+/// and, if that is asked for, by itself into its file.
 fn write(exported: &Exported, args: &OutArgs) -> Result<(), Fault> {
-    states::write(&exported.text, args.out.as_deref(), args.force)?;
+    let in_json = args.output.output == Output::Json;
+    let replaced = args
+        .out
+        .as_deref()
+        .filter(|file| args.force && file.exists());
+    let text = match replaced {
+        Some(file) => topology::keep_comments(&states::read(file)?, &exported.text),
+        None => exported.text.clone(),
+    };
+    if args.out.is_some() || !in_json {
+        states::write(&text, args.out.as_deref(), args.force)?;
+    }
+    if in_json {
+        let whole = json!({
+            "format": FORMAT, "version": VERSION,
+            "topology": text, "left_out": exported.left_out,
+        });
+        return states::write(&format!("{whole:#}\n"), None, false);
+    }
     for sentence in &exported.left_out {
         tracing::warn!("left out: {sentence}");
     }

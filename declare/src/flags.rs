@@ -28,7 +28,8 @@ pub(crate) struct PlaceArgs {
     )]
     pub(crate) management_url: Option<String>,
 
-    /// How long the management API may be silent
+    /// How long the broker may be silent: when a connection is made, and before each answer of the
+    /// management API
     #[arg(
         long,
         value_name = "TIME",
@@ -70,7 +71,7 @@ pub(crate) enum Where {
 impl PlaceArgs {
     /// The AMQP endpoint.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, Fault> {
-        self.broker.endpoint()
+        Ok(self.broker.endpoint()?.with_timeout(self.timeout))
     }
 
     /// Where the management API may be.

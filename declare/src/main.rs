@@ -111,20 +111,33 @@ fn main() -> ExitCode {
 async fn run(arguments: Arguments, stop: CancellationToken) -> Result<(), Fault> {
     let file = &arguments.topology;
     match arguments.command {
-        Command::Plan(args) => plan::plan(&file.load()?, &args, &stop).await,
+        Command::Plan(args) => reading(plan::plan(&file.load()?, &args), &stop).await,
         Command::Apply(args) => apply::apply(&file.load()?, &args, &stop).await,
         Command::Prune(args) => prune::prune(&file.load()?, &args, &stop).await,
         Command::Check(args) => check::check(file, &args),
-        Command::Route(args) => route::route(file, &args).await,
-        Command::Graph(args) => graph::graph(file, &args).await,
-        Command::Export(args) => export::export(&args).await,
+        Command::Route(args) => reading(route::route(file, &args), &stop).await,
+        Command::Graph(args) => reading(graph::graph(file, &args), &stop).await,
+        Command::Export(args) => reading(export::export(&args), &stop).await,
         Command::Import(args) => export::import(&args),
-        Command::Diff(args) => diff::compare(&args).await,
+        Command::Diff(args) => reading(diff::compare(&args), &stop).await,
         Command::Completions { shell } => {
             let mut command = <Arguments as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "declare", &mut std::io::stdout());
             Ok(())
         }
         Command::Schema => states::write(&topology::schema(), None, false),
+    }
+}
+
+/// A command that only reads, until a signal comes.
+async fn reading(
+    command: impl Future<Output = Result<(), Fault>>,
+    stop: &CancellationToken,
+) -> Result<(), Fault> {
+    tokio::select! {
+        done = command => done,
+        () = stop.cancelled() => {
+            Err(anyhow::anyhow!("finish: it was stopped by a signal; nothing is changed").into())
+        }
     }
 }

@@ -17,10 +17,9 @@ use topology::{Action, Entry, Key, Object, Queue, QueueKind, State, Topology};
 
 use crate::apply::ApplyArgs;
 use crate::consent::{self, Consent};
-use crate::flags::Output;
 use crate::place::{NoManagement, Place};
 use crate::survey::survey;
-use crate::{able, plan, show};
+use crate::{able, show};
 
 use steps::{Migration, Names};
 
@@ -31,11 +30,12 @@ a kill, and while both queues are bound, messages may come twice; a message publ
 the queue by its name while it does not exist is lost, unless it is mandatory; moved messages have \
 another `exchange` than the one they were published to; the limits of the new queue hold for them.";
 
-/// Migrates every queue in conflict, and goes on with what an earlier run did not finish.
+/// Migrates every queue in conflict, and goes on with what an earlier run did not finish. A queue
+/// that cannot be migrated is told with the reason; it stays in conflict, and `apply`, which
+/// comes next, ends with that.
 ///
 /// # Errors
-/// Exit code 11 when a queue is refused, 2 when nobody could be asked, 1 when the broker is away
-/// or refuses.
+/// Exit code 2 when nobody could be asked, 1 when the broker is away or refuses.
 pub(crate) async fn migrate(
     topology: &Topology,
     args: &ApplyArgs,
@@ -60,9 +60,11 @@ pub(crate) async fn migrate(
     }
     wanted.sort_by(|one, other| one.name.cmp(&other.name));
     if !wanted.is_empty() && !args.yes {
-        let question = format!("migrate {} queues? {CANNOT_PROMISE}", wanted.len());
-        let show = || plan::tell(&survey.plan, Output::Text);
-        match consent::ask(&question, show, stop).await? {
+        let question = format!(
+            "{CANNOT_PROMISE}\nmigrate {}?",
+            show::counted(wanted.len() as u64, "queue")
+        );
+        match consent::ask(&question, &survey.plan, stop).await? {
             Consent::Given => {}
             Consent::Refused => return Err(consent::refused()),
         }
@@ -75,16 +77,7 @@ pub(crate) async fn migrate(
             }
         }
     }
-    if refused.is_empty() {
-        return Ok(());
-    }
-    Err(Fault::Exit {
-        code: crate::verdict::CONFLICTS,
-        message: format!(
-            "failed to migrate {} queues: they are left as they are",
-            refused.len()
-        ),
-    })
+    Ok(())
 }
 
 async fn one(place: &Place, management: &Management, queue: &Queue) -> Result<(), Fault> {

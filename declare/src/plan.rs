@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use program::Fault;
-use tokio_util::sync::CancellationToken;
 use topology::{Plan, Topology};
 
 use crate::flags::{Output, OutputArgs, PlaceArgs};
@@ -30,17 +29,9 @@ pub(crate) struct PlanArgs {
 ///
 /// # Errors
 /// Exit code 1 when the broker cannot be read; 10 to 13 by what the plan says.
-pub(crate) async fn plan(
-    topology: &Topology,
-    args: &PlanArgs,
-    stop: &CancellationToken,
-) -> Result<(), Fault> {
-    let found = tokio::select! {
-        found = survey_of(topology, args) => found?,
-        () = stop.cancelled() => {
-            return Err(anyhow::anyhow!("finish: it was stopped by a signal; nothing is changed").into());
-        }
-    };
+pub(crate) async fn plan(topology: &Topology, args: &PlanArgs) -> Result<(), Fault> {
+    let place = Place::open(&args.place).await?;
+    let found = survey(topology, &place).await?.plan;
     if let Some(file) = &args.out {
         save(&found, file)?;
     }
@@ -48,13 +39,8 @@ pub(crate) async fn plan(
     verdict::end(verdict::code(&found))
 }
 
-async fn survey_of(topology: &Topology, args: &PlanArgs) -> Result<Plan, Fault> {
-    let place = Place::open(&args.place).await?;
-    Ok(survey(topology, &place).await?.plan)
-}
-
 /// Writes the plan to stdout.
-pub(crate) fn tell(plan: &Plan, output: Output) -> std::io::Result<()> {
+fn tell(plan: &Plan, output: Output) -> std::io::Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match output {
         Output::Text => show::plan(&mut out, plan)?,

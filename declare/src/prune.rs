@@ -11,13 +11,13 @@ use topology::{Action, Counts, Entry, Key, Object, QueueKind, Topology};
 
 use crate::apply::half_way;
 use crate::consent::{self, Consent};
-use crate::flags::{Output, OutputArgs, PlaceArgs};
+use crate::flags::{OutputArgs, PlaceArgs};
 use crate::outcome::Outcome;
 use crate::place::{NoManagement, Place};
 use crate::report::Report;
 use crate::session::Session;
-use crate::survey::{Survey, larger, survey};
-use crate::{able, plan, show, verdict};
+use crate::survey::{Survey, known, survey};
+use crate::{able, show, verdict};
 
 /// What `prune` takes.
 #[derive(Debug, Args)]
@@ -69,9 +69,9 @@ pub(crate) async fn prune(
         .retain(|entry| entry.action == Action::Destroy);
     let doomed = survey.plan.entries.len();
     if doomed > 0 && !args.yes {
-        let question = format!("delete these {doomed} objects from {}?", survey.plan.live);
-        let show = || plan::tell(&survey.plan, Output::Text);
-        match consent::ask(&question, show, stop).await? {
+        let objects = show::counted(doomed as u64, "object");
+        let question = format!("delete {objects} from {}?", survey.plan.live);
+        match consent::ask(&question, &survey.plan, stop).await? {
             Consent::Given => {}
             Consent::Refused => return Err(consent::refused()),
         }
@@ -170,7 +170,7 @@ impl Pruner<'_> {
         if guarded {
             let now = session.counts(name).await?.unwrap_or_default();
             let then = self.statistics.get(name).copied().unwrap_or_default();
-            let counts = larger(now, then);
+            let counts = known(now, then);
             if counts != Counts::default() {
                 return Ok(Outcome::Kept(format!("it holds {}", show::holds(counts))));
             }
@@ -186,16 +186,17 @@ impl Pruner<'_> {
     /// An exchange goes with the bindings that lead from it; those to objects of others are not
     /// this file's to delete.
     async fn exchange(&self, name: &str, session: &mut Session<'_>) -> anyhow::Result<Outcome> {
-        let live = self.management.live(&Default::default()).await?.state;
-        let others = live.objects.keys().filter(|key| match key {
-            Key::Binding(binding) => binding.from == name && !self.topology.scope.owns(key),
-            _ => false,
-        });
-        let others = others.count();
-        if others > 0 && !self.even_if_not_empty {
-            return Ok(Outcome::Kept(format!(
-                "{others} bindings lead from it to what the file does not own"
-            )));
+        if !self.even_if_not_empty {
+            let bindings = self.management.bindings_from(name).await?;
+            let others = bindings
+                .into_iter()
+                .filter(|one| !self.topology.scope.owns(&Key::Binding(one.clone())))
+                .count();
+            if others > 0 {
+                return Ok(Outcome::Kept(format!(
+                    "bindings lead from it to what the file does not own: {others}"
+                )));
+            }
         }
         let deleted = session
             .call(async |channel| channel.delete_exchange(name).await)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use broker::{Live, PasswordHash};
 use program::Fault;
-use topology::{Key, Object, Secret, Setting, State};
+use topology::{Key, Object, Secret, Setting, State, without_password};
 
 /// What the secrets of a topology are.
 #[derive(Default)]
@@ -95,6 +95,25 @@ impl Secrets {
             }
             _ => {}
         }
+    }
+}
+
+/// Takes the passwords out of URLs in live parameters, described or not, so that none stands in a
+/// plan, whichever way it is written.
+pub(crate) fn redact(live: &mut State) {
+    for one in live.objects.values_mut() {
+        if let Object::Parameter(parameter) = &mut one.object {
+            redact_in(&mut parameter.value);
+        }
+    }
+}
+
+fn redact_in(setting: &mut Setting) {
+    match setting {
+        Setting::Text(text) => *text = without_password(text),
+        Setting::List(items) => items.iter_mut().for_each(redact_in),
+        Setting::Table(settings) => settings.values_mut().for_each(redact_in),
+        _ => {}
     }
 }
 

@@ -68,16 +68,18 @@ pub(crate) fn entry(out: &mut impl Write, file: &str, entry: &Entry) -> io::Resu
 
 /// Messages and consumers, in words.
 pub(crate) fn holds(counts: Counts) -> String {
-    let plural = |count: u64| if count == 1 { "" } else { "s" };
-    let Counts {
-        messages,
-        consumers,
-    } = counts;
+    let (messages, consumers) = (counts.messages, counts.consumers);
     format!(
-        "{messages} message{} and has {consumers} consumer{}",
-        plural(messages),
-        plural(consumers)
+        "{} and has {}",
+        counted(messages, "message"),
+        counted(consumers, "consumer")
     )
+}
+
+/// `1 queue`, `2 queues`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn mark(action: Action) -> &'static str {

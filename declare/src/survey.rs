@@ -9,7 +9,7 @@ use topology::{Action, Counts, Entry, Key, Object, Plan, State, Topology, diff};
 
 use crate::evidence;
 use crate::place::Place;
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use crate::session::Session;
 
 /// A plan, and what is needed to carry it out.
@@ -44,6 +44,7 @@ pub(crate) async fn survey(topology: &Topology, place: &Place) -> Result<Survey,
         .with_context(what)?;
     live.state.origin = place.name();
     secrets.recognise(&wanted, &mut live);
+    secrets::redact(&mut live.state);
     let mut plan = diff(&wanted, &live.state, &topology.scope);
     spare_ourselves(&mut plan, place);
     count(&mut plan, place).await.with_context(what)?;
@@ -73,8 +74,7 @@ fn spare_ourselves(plan: &mut Plan, place: &Place) {
     }
 }
 
-/// Writes into the plan what the queues hold that somebody may want to delete: the larger of
-/// what the statistics say, which know the unacknowledged, and what AMQP says, which is not old.
+/// Writes into the plan what the queues hold that somebody may want to delete.
 async fn count(plan: &mut Plan, place: &Place) -> anyhow::Result<()> {
     let at_stake = |entry: &&mut Entry| {
         let queue = matches!(entry.live, Some(Object::Queue(_)));
@@ -92,16 +92,18 @@ async fn count(plan: &mut Plan, place: &Place) -> anyhow::Result<()> {
     for entry in &mut entries {
         let now = session.counts(&entry.name).await?;
         let then = statistics.get(&entry.name).copied();
-        entry.counts = now.map(|now| larger(now, then.unwrap_or_default()));
+        entry.counts = now.map(|now| known(now, then.unwrap_or_default()));
     }
     session.close().await;
     Ok(())
 }
 
-/// The larger of each.
-pub(crate) fn larger(one: Counts, other: Counts) -> Counts {
+/// What is known of a queue by AMQP, `now`, and by statistics, `then`. Messages that a consumer
+/// holds stand in the statistics alone, so the larger number counts. Of consumers AMQP knows all;
+/// the statistics may still have one that has left.
+pub(crate) fn known(now: Counts, then: Counts) -> Counts {
     Counts {
-        messages: one.messages.max(other.messages),
-        consumers: one.consumers.max(other.consumers),
+        messages: now.messages.max(then.messages),
+        consumers: now.consumers,
     }
 }

@@ -1,5 +1,6 @@
 //! The witness's own AMQP client: publishes raw messages and takes what comes out.
 
+mod attending;
 mod bindings;
 
 use std::fs;
@@ -23,6 +24,7 @@ use lapin::{
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
+pub use attending::Attending;
 pub use bindings::Binding;
 
 use crate::message::Message;

@@ -25,6 +25,8 @@ pub fn shared_broker(release: Release) -> Result<&'static PrivateBroker> {
             management: true,
             tls: true,
             rabbit: "",
+            // Its parameters are what a topology has of them.
+            plugins: &["rabbitmq_federation"],
         })
         .map_err(|error| error.to_string())
     };

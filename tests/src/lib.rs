@@ -17,15 +17,17 @@ mod counting;
 mod mail;
 mod message;
 mod nagios;
+mod peak;
 mod program;
 mod stage;
+mod terminal;
 mod token;
 mod trades;
 mod wait;
 mod webhook;
 
 pub use alerts::{fenced_alerts, missed_alerts, none_missed, same_alerts};
-pub use amqp::{Amqp, Binding};
+pub use amqp::{Amqp, Attending, Binding};
 pub use brokers::shared_broker;
 pub use counting::{Arrival, CountingSink, NSCA_PASSWORD};
 pub use mail::MailServer;
@@ -35,6 +37,7 @@ pub use program::{Finished, Program, Start, binary};
 pub use stage::{
     Outcome, Stage, on_a_stage, on_a_stage_where, on_a_stage_with_its_broker, on_each_release,
 };
+pub use terminal::Terminal;
 pub use token::{InLine, purge};
 pub use trades::{purchase, request};
 pub use wait::{PATIENCE, until, within};

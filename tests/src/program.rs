@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::{env, io};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::terminal::Terminal;
 use crate::wait::{PATIENCE, within};
 
 /// Where cargo put a program of this workspace, in the profile of the running executable.
@@ -43,6 +45,7 @@ pub struct Start {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     input: Option<PathBuf>,
+    terminal: Option<OwnedFd>,
     /// Where the output goes.
     folder: PathBuf,
 }
@@ -57,6 +60,7 @@ impl Start {
             arguments: Vec::new(),
             environment: Vec::new(),
             input: None,
+            terminal: None,
             folder: folder.to_owned(),
         }
     }
@@ -95,6 +99,16 @@ impl Start {
         self
     }
 
+    /// Gives it a terminal as standard input and standard error; standard output stays a file.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no more files for it.
+    pub fn terminal(mut self, terminal: &Terminal) -> Result<Self> {
+        self.terminal = Some(terminal.line()?);
+        Ok(self)
+    }
+
     /// Starts it. It is killed when the value is dropped, and also when the *thread* that started
     /// it ends, so start what should live long from a thread that lives long.
     ///
@@ -127,14 +141,17 @@ impl Start {
         for (name, _) in env::vars_os().filter(|(name, _)| inherited(name)) {
             command.env_remove(name);
         }
+        let input = match (&self.terminal, self.input) {
+            (Some(terminal), _) => Stdio::from(terminal.try_clone()?),
+            (None, Some(file)) => File::open(file)?.into(),
+            (None, None) => Stdio::null(),
+        };
+        let log_file = File::create(&log)?;
         let child = command
             .envs(self.environment)
-            .stdin(
-                self.input
-                    .map_or(Ok(Stdio::null()), |file| File::open(file).map(Stdio::from))?,
-            )
+            .stdin(input)
             .stdout(File::create(&output)?)
-            .stderr(File::create(&log)?)
+            .stderr(self.terminal.map_or(log_file.into(), Stdio::from))
             .spawn()
             .with_context(|| format!("start {}", self.program.display()))?;
         Ok(Program {

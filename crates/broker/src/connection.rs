@@ -13,9 +13,6 @@ use crate::consumer::{Deliveries, Delivery, Offset};
 use crate::publisher::Publisher;
 use crate::{Endpoint, Error, short};
 
-/// How long one try to connect may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long a good-bye may take: a broker that blocks does not hear it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -53,7 +50,7 @@ pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Erro
         .with_uri(endpoint.uri.clone())
         .with_tls_config(endpoint.tls())
         .with_properties(properties);
-    match tokio::time::timeout(CONNECT_TIMEOUT, Box::pin(builder.connect())).await {
+    match tokio::time::timeout(endpoint.timeout, Box::pin(builder.connect())).await {
         Ok(Ok(inner)) => {
             tokio::spawn(say_when_blocked(
                 endpoint.to_string(),
@@ -72,7 +69,10 @@ pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Erro
             )),
             error => error,
         }),
-        Err(_) => Err(Error::Lost(format!("no answer within {CONNECT_TIMEOUT:?}"))),
+        Err(_) => Err(Error::Lost(format!(
+            "no answer within {:?}",
+            endpoint.timeout
+        ))),
     }
 }
 

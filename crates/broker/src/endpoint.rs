@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
 
 /// Heartbeat in seconds, unless the URL says otherwise: how long a lost host stays unnoticed.
 const HEARTBEAT_S: u16 = 6;
+
+/// How long one try to connect may take, unless told otherwise.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A broker's address with credentials and trust. Its `Display` shows neither user's password
 /// nor the whole URL, so that it may stand in logs and errors.
@@ -16,6 +20,7 @@ pub struct Endpoint {
     pub(crate) uri: AMQPUri,
     pub(crate) ca_pem: Option<String>,
     pub(crate) identity: Option<Identity>,
+    pub(crate) timeout: Duration,
 }
 
 /// A client's own certificate and its key, both in PEM.
@@ -102,6 +107,7 @@ impl Endpoint {
             uri,
             ca_pem,
             identity: None,
+            timeout: CONNECT_TIMEOUT,
         })
     }
 
@@ -109,6 +115,14 @@ impl Endpoint {
     #[must_use]
     pub fn with_host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.uri.authority.host);
+        self
+    }
+
+    /// The same broker's address, at which one try to connect may take so long; 10 s if nobody
+    /// says so. How long an established connection may be silent is the heartbeat's business.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 

@@ -27,7 +27,7 @@ pub use endpoint::{Endpoint, EndpointError, Identity};
 pub use error::Error;
 pub use link::{Delivered, Host, Lane, Link, Publish};
 pub use management::{Live, Management, ManagementEndpoint, ManagementError, PasswordHash};
-pub use mover::Moved;
+pub use mover::{Moved, Moving};
 pub use outbox::{Outbox, Sent, publish_until_taken};
 pub use pool::{Pool, Pooled};
 pub use publisher::{Header, Message, Publisher, Receipt};

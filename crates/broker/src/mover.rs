@@ -35,9 +35,20 @@ pub struct Moved {
     pub without_user: u64,
 }
 
+/// How far the mover has come with a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moving {
+    /// It has the batch in hand, and nothing of it is published.
+    Taken,
+    /// Every message of it is confirmed, and none is acknowledged.
+    Confirmed,
+    /// The batch is acknowledged; so much is moved all in all.
+    Moved(Moved),
+}
+
 impl Connection {
     /// Moves everything that is in `queue` to `exchange`, with each message's own routing key and
-    /// properties, until the queue has nothing more to give. `moved` is told after each batch.
+    /// properties, until the queue has nothing more to give. `told` hears of each batch three times.
     ///
     /// # Errors
     /// When the broker does not take a message, or no queue does, or the queue holds messages and
@@ -46,7 +57,7 @@ impl Connection {
         &self,
         queue: &str,
         exchange: &str,
-        moved: &mut (dyn FnMut(Moved) + Send),
+        told: &mut (dyn FnMut(Moving) + Send),
     ) -> Result<Moved, Error> {
         let consuming = self.channel().await?;
         let publishing = self.channel().await?;
@@ -59,11 +70,13 @@ impl Connection {
             let batch = next_batch(&mut deliveries, queue).await?;
             if let Some(last) = batch.last() {
                 let tag = last.delivery_tag;
+                told(Moving::Taken);
                 let done = publish(&publishing, exchange, batch).await?;
+                told(Moving::Confirmed);
                 consuming.ack(tag, true).await?;
                 total.messages += done.messages;
                 total.without_user += done.without_user;
-                moved(total);
+                told(Moving::Moved(total));
                 empty_handed = Duration::ZERO;
                 continue;
             }

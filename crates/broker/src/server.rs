@@ -1,7 +1,5 @@
 //! Which broker answers: its product and version, said before anybody logs in.
 
-use std::time::Duration;
-
 use amq_protocol::frame::{AMQPFrame, parsing::parse_frame};
 use amq_protocol::protocol::{AMQPClass, connection};
 use futures::{AsyncReadExt, AsyncWriteExt};
@@ -9,9 +7,6 @@ use lapin::tcp::AMQPUriTcpExt;
 use lapin::types::AMQPValue;
 
 use crate::{Endpoint, Error};
-
-/// How long the broker may take to introduce itself.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest introduction that is read.
 const MAX_INTRODUCTION: usize = 64 * 1024;
@@ -42,9 +37,14 @@ impl Server {
 /// # Errors
 /// [`Error::Lost`] when nobody answers, [`Error::Protocol`] when it is no AMQP broker.
 pub async fn server(endpoint: &Endpoint) -> Result<Server, Error> {
-    tokio::time::timeout(TIMEOUT, Box::pin(introduction(endpoint)))
+    tokio::time::timeout(endpoint.timeout, Box::pin(introduction(endpoint)))
         .await
-        .unwrap_or_else(|_| Err(Error::Lost(format!("no answer within {TIMEOUT:?}"))))
+        .unwrap_or_else(|_| {
+            Err(Error::Lost(format!(
+                "no answer within {:?}",
+                endpoint.timeout
+            )))
+        })
 }
 
 async fn introduction(endpoint: &Endpoint) -> Result<Server, Error> {

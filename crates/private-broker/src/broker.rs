@@ -34,6 +34,8 @@ pub struct Settings {
     /// What it should do otherwise than by default: parameters of the Erlang application
     /// `rabbit`, as in `{consumer_timeout, 3000}, {channel_max, 20}`.
     pub rabbit: &'static str,
+    /// Plugins besides those that the above need, as `rabbitmq_federation`.
+    pub plugins: &'static [&'static str],
 }
 
 /// A RabbitMQ node of one's own. Dropping it kills the node and removes its folder.
@@ -62,7 +64,7 @@ impl PrivateBroker {
             Folder::temporary("aldebaran-broker-").map_err(doing("make a folder for the node"))?;
         let ports = Ports::choose(settings).map_err(doing("find free ports"))?;
         let inside = installation.inside(folder.path());
-        configuration::write(folder.path(), &inside, &ports, settings.rabbit)
+        configuration::write(folder.path(), &inside, &ports, settings)
             .map_err(doing(format!("write below {}", folder.path().display())))?;
         if settings.tls {
             write_certificates(folder.path())?;

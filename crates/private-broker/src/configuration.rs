@@ -35,9 +35,13 @@ impl Ports {
     }
 }
 
-/// Writes the files that the node reads into `folder`, which the node sees as `inside`, with
-/// further parameters of the application `rabbit`.
-pub(crate) fn write(folder: &Path, inside: &Path, ports: &Ports, rabbit: &str) -> io::Result<()> {
+/// Writes the files that the node reads into `folder`, which the node sees as `inside`.
+pub(crate) fn write(
+    folder: &Path,
+    inside: &Path,
+    ports: &Ports,
+    settings: Settings,
+) -> io::Result<()> {
     let mut configuration = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\nlog.console = false\nlog.file.level = info\n",
         ports.amqp
@@ -67,11 +71,10 @@ pub(crate) fn write(folder: &Path, inside: &Path, ports: &Ports, rabbit: &str) -
              management.ssl.fail_if_no_peer_cert = true\n"
         );
     }
-    let plugins = if ports.management.is_some() {
-        "[rabbitmq_management]."
-    } else {
-        "[]."
-    };
+    let management = settings.management.then_some("rabbitmq_management");
+    let plugins: Vec<&str> = management.iter().chain(settings.plugins).copied().collect();
+    let plugins = format!("[{}].", plugins.join(", "));
+    let rabbit = settings.rabbit;
     fs::write(folder.join("rabbitmq.conf"), configuration)?;
     fs::write(
         folder.join("advanced.config"),

@@ -14,7 +14,7 @@ use crate::{Arguments, QueueKind, Scalar, Setting};
 
 pub(crate) use schema::{schema_of_exchange, schema_of_policy, schema_of_queue};
 
-use known::{Known, OF_EXCHANGES, OF_POLICIES, OF_QUEUES};
+use known::{Known, OF_EXCHANGES, OF_QUEUES, of_policies};
 
 /// The arguments of an exchange.
 pub(crate) fn of_exchange(
@@ -76,15 +76,8 @@ pub(crate) fn of_policy(
     scope: Scope<'_>,
     problems: &mut Problems,
 ) -> Option<Setting> {
-    let argument = format!("x-{}", entry.key);
-    let own = OF_POLICIES.iter().find(|known| known.name == entry.key);
-    let known = own.or_else(|| OF_QUEUES.iter().find(|known| known.name == argument));
-    let Some(known) = known else {
-        let arguments = OF_QUEUES
-            .iter()
-            .filter_map(|known| known.name.strip_prefix("x-"));
-        let names = OF_POLICIES.iter().map(|known| known.name).chain(arguments);
-        let hint = did_you_mean(&entry.key, names);
+    let Some((_, known)) = of_policies().find(|(name, _)| *name == entry.key) else {
+        let hint = did_you_mean(&entry.key, of_policies().map(|(name, _)| name));
         let key = quote(&entry.key);
         problems.at(
             entry.line,

@@ -3,11 +3,14 @@
 //! The way of an object: to a description (`describe`), several like it to one with a
 //! repetition (`fold`), repetitions to variables (`vars`), and all of it to TOML (`write`).
 
+mod comments;
 mod describe;
 mod fold;
 mod like;
 mod vars;
 mod write;
+
+pub use comments::keep_comments;
 
 use crate::{Overrides, Setting, Source, State, load};
 

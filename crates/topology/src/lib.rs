@@ -44,7 +44,7 @@ mod variables;
 use std::collections::BTreeMap;
 
 pub use access::{Parameter, Permission, Policy, TopicPermission, User, Vhost};
-pub use export::{Exported, export};
+pub use export::{Exported, export, keep_comments};
 pub use graph::Graph;
 pub use import::import;
 pub use model::{

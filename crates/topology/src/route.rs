@@ -31,7 +31,6 @@ pub struct Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Route {
     /// Why the broker would not take it at all.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// The queues that get it, by name.
     pub queues: BTreeMap<String, Certainty>,

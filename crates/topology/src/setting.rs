@@ -147,7 +147,7 @@ pub fn without_password(text: &str) -> String {
         let end = after.find(['/', '?', ' ', '"', ',']).unwrap_or(after.len());
         // A password may hold a slash that should have been encoded: look for the @ beyond it.
         let end = match after
-            .split_whitespace()
+            .split(char::is_whitespace) // what begins with one has an empty first part
             .next()
             .and_then(|url| url.rfind('@'))
         {
@@ -186,6 +186,7 @@ mod tests {
             ("amqp://h:5672/v", "amqp://h:5672/v"),
             ("amqp://u@h", "amqp://u@h"),
             ("plain: text", "plain: text"),
+            ("x://\u{3000}/ééé@", "x://\u{3000}/ééé@"),
         ] {
             assert_eq!(without_password(text), shown);
         }

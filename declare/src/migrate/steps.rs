@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use broker::{Connection, Management, Moved};
+use broker::{Connection, Management, Moved, Moving};
 use indicatif::ProgressBar;
 use topology::{
     Binding, Destination, Exchange, ExchangeKind, Key, Object, Queue, QueueKind, Setting, Settings,
@@ -100,7 +100,8 @@ impl<'a> Migration<'a> {
             let bindings = bindings_to(&live, &Destination::Queue(queue.name.clone()));
             self.carry(&bindings, &waiting, ["bound", "unbound"])
                 .await?;
-            self.moved(&queue.name, &self.names.out, "moving").await?;
+            let points = ["taken", "confirmed", "moving"];
+            self.moved(&queue.name, &self.names.out, points).await?;
             if bindings.is_empty() {
                 break;
             }
@@ -160,7 +161,8 @@ impl<'a> Migration<'a> {
             bindings.retain(|binding| binding.from != self.names.out);
             let points = ["bound-again", "unbound-again"];
             self.carry(&bindings, &new, points).await?;
-            let messages = self.moved(&self.names.waiting, &self.names.back, "returning");
+            let points = ["taken-again", "confirmed-again", "returning"];
+            let messages = self.moved(&self.names.waiting, &self.names.back, points);
             moved = messages.await.context("bring the messages back")?;
             crash::point("returned");
             let kind = match &found.object {
@@ -203,14 +205,23 @@ impl<'a> Migration<'a> {
         Ok(bindings.len())
     }
 
-    async fn moved(&self, queue: &str, exchange: &str, point: &str) -> anyhow::Result<Moved> {
+    async fn moved(
+        &self,
+        queue: &str,
+        exchange: &str,
+        [taken, confirmed, acknowledged]: [&str; 3],
+    ) -> anyhow::Result<Moved> {
         let connection = broker::connect(&self.place.endpoint, "declare").await?;
         // Shown on a terminal only.
         let bar = ProgressBar::new_spinner();
-        let mut tell = |moved: Moved| {
-            bar.set_message(format!("{queue}: {} messages moved", moved.messages));
-            bar.tick();
-            crash::point(point);
+        let mut tell = |moving: Moving| match moving {
+            Moving::Taken => crash::point(taken),
+            Moving::Confirmed => crash::point(confirmed),
+            Moving::Moved(moved) => {
+                bar.set_message(format!("{queue}: {} messages moved", moved.messages));
+                bar.tick();
+                crash::point(acknowledged);
+            }
         };
         let moved = connection.move_messages(queue, exchange, &mut tell).await;
         bar.finish_and_clear();

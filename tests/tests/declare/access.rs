@@ -48,6 +48,54 @@ fn a_password_comes_from_the_environment_is_noticed_when_it_differs_and_never_sh
     })
 }
 
+#[test]
+fn a_password_comes_from_a_file_is_noticed_when_it_differs_and_never_shown() -> Outcome {
+    on_each(|world| {
+        let user = format!("{}-file", world.vhost());
+        let word = |word: &str| world.stage.file("password", word);
+        let path = word("first-s3cret\n")?;
+        let path = path.display();
+        world.topology(&format!(
+            "[user.\"{user}\"]\ntags = []\npassword = {{ file = \"{path}\" }}\n\
+             [permission.\"{user}\"]\nconfigure = \"\"\nwrite = \"\"\nread = \".*\"\n"
+        ))?;
+        let mut said = String::new();
+        let mut run = |arguments: &[&str], code: i32| -> anyhow::Result<()> {
+            let ended = world.declare(arguments, code)?;
+            said += &(ended.output + &ended.log);
+            Ok(())
+        };
+        run(&["apply", "--yes", "-vv"], 0)?;
+        run(&["plan", "--output", "json"], 0)?;
+        // The broker lets in who knows the word, without the line break at the end of the file.
+        let login = |word: &str| {
+            let login = format!("{user}:{word}@");
+            let url = world.broker.url().replace("guest:guest@", &login);
+            tests::Amqp::connect(&url.replace("/%2f", &format!("/{}", world.vhost())))
+        };
+        login("first-s3cret")?;
+        word("other-s3cret\n")?;
+        run(&["plan"], 10)?;
+        run(&["apply", "--yes"], 0)?;
+        login("other-s3cret")?;
+        ensure!(
+            login("first-s3cret").is_err(),
+            "the former password still works"
+        );
+        word("")?;
+        run(&["plan"], 2)?;
+        std::fs::remove_file(path.to_string())?;
+        run(&["plan"], 2)?;
+        ensure!(!said.contains("s3cret"), "{said}");
+        ensure!(
+            said.contains("it is empty") && said.contains("No such file"),
+            "{said}"
+        );
+        world.admin()?.delete(&format!("/users/{user}"))?;
+        Ok(())
+    })
+}
+
 /// A user of the vhost with these tags, and `declare` as that user.
 fn as_user(
     world: &World<'_>,

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use anyhow::{Context, ensure};
+use private_broker::Release;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tests::Outcome;
 
-use crate::world::on_each;
+use crate::world::{World, on, on_each};
 
 /// The same topologies in each run, so that a failure can be looked at again.
 const SEEDS: std::ops::Range<u64> = 0..6;
@@ -104,6 +105,77 @@ fn a_diff_names_what_two_brokers_do_not_share() -> Outcome {
         ] {
             ensure!(differs.contains(line), "{differs}");
         }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_diff_of_two_live_brokers_names_what_they_do_not_share() -> Outcome {
+    on(Release::Installed, |old| {
+        on(Release::Debian13, |new| {
+            let file = "[exchange.e]\ntype = \"topic\"\n[queue.c]\ntype = \"classic\"\n\
+                        bindings = [{ from = \"e\", key = \"a\" }]\n[queue.q]\ntype = \"quorum\"\n\
+                        [queue.s]\ntype = \"stream\"\n[policy.p]\npattern = \"x\"\ndefinition.expires = 9";
+            for world in [old, new] {
+                world.topology(file)?;
+                world.declare(&["apply", "--yes"], 0)?;
+            }
+            let url = |world: &World<'_>| -> anyhow::Result<String> {
+                let vhost = format!("/{}", world.vhost());
+                let amqp = world.broker.url().replace("/%2f", &vhost);
+                Ok(format!("{amqp},{}", world.admin()?.url()))
+            };
+            let (one, other) = (url(old)?, url(new)?);
+            let same = old.declare(&["diff", &one, &other], 0)?.output;
+            ensure!(same.contains("6 the same, 0 not"), "{same}");
+            new.bind("e", "c", r#"{"routing_key":"b"}"#)?;
+            new.delete("queues", "s")?;
+            let policy = r#"{"pattern":"y","definition":{"expires":9}}"#;
+            new.put("policies", "p", policy)?;
+            let differs = old.declare(&["diff", &one, &other], 10)?;
+            ensure!(
+                !differs.output.contains("guest:guest"),
+                "{}",
+                differs.output
+            );
+            for line in [
+                "- only in A  queue     s",
+                "+ only in B  binding   e -> c (key \"b\")",
+                "~ differs    policy    p",
+                "pattern: A \"x\", B \"y\"",
+                "4 the same, 3 not",
+            ] {
+                ensure!(differs.output.contains(line), "{line}: {}", differs.output);
+            }
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn export_into_a_file_of_a_person_keeps_its_comments() -> Outcome {
+    on_each(|world| {
+        let text = "# Ours.\n\n# The orders.\n[queue.orders]\ntype = \"classic\" # for now\n";
+        world.topology(text)?;
+        world.declare(&["apply", "--yes"], 0)?;
+        world.put("queues", "new", r#"{"durable":true}"#)?;
+        let file = world.stage.folder().join("t.toml");
+        let file = file.to_string_lossy();
+        // Never without being told to.
+        let refused = world.declare(&["export", "-o", &file], 2)?.log;
+        ensure!(refused.contains("--force replaces it"), "{refused}");
+        ensure!(std::fs::read_to_string(&*file)? == text);
+        world.declare(&["export", "-o", &file, "--force"], 0)?;
+        let written = std::fs::read_to_string(&*file)?;
+        for words in [
+            "# Ours.",
+            "# The orders.\n[queue.\"orders\"]",
+            "# for now",
+            "[queue.\"new\"]",
+        ] {
+            ensure!(written.contains(words), "{words} is not in\n{written}");
+        }
+        ensure!(world.pending(0)?.is_empty(), "{written}");
         Ok(())
     })
 }

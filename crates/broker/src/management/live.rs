@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use topology::{
-    Counts, Object, Parameter, Permission, Policy, Settings, State, TopicPermission, User, Vhost,
+    Binding, Counts, Object, Parameter, Permission, Policy, Settings, State, TopicPermission, User,
+    Vhost,
 };
 
 use super::wire::{
@@ -24,6 +25,9 @@ pub struct Live {
 
 /// The statistics of queues are not asked for: they take the broker long and are seconds old.
 const WITHOUT_STATISTICS: [(&str, &str); 1] = [("disable_stats", "true")];
+
+/// What the broker also lists among its parameters, and what is read as what it is.
+const OF_OTHER_KINDS: [&str; 3] = ["operator_policy", "policy", "vhost-limits"];
 
 impl Management {
     /// Reads the vhost: exchanges, queues, bindings and policies, and of the other kinds those
@@ -69,9 +73,9 @@ impl Management {
         }
         if kinds.contains("parameter") {
             let ours = |one: WireParameter| {
-                // The limits of the vhost are read with the vhost.
-                let ours = one.vhost == self.vhost && one.component != "vhost-limits";
-                ours.then_some(Object::Parameter(Parameter {
+                let ours = one.vhost == self.vhost;
+                let other_kind = OF_OTHER_KINDS.contains(&one.component.as_str());
+                (ours && !other_kind).then_some(Object::Parameter(Parameter {
                     component: one.component,
                     name: one.name,
                     value: one.value,
@@ -199,6 +203,19 @@ impl Management {
     async fn is_administrator(&self) -> Result<bool, ManagementError> {
         let user: WireUser = self.get(&["whoami"], &[]).await?;
         Ok(user.tags.contains("administrator"))
+    }
+
+    /// The bindings that lead from an exchange; none when there is no such exchange.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub async fn bindings_from(&self, exchange: &str) -> Result<Vec<Binding>, ManagementError> {
+        let path = ["exchanges", &self.vhost, exchange, "bindings", "source"];
+        match self.get::<Vec<WireBinding>>(&path, &[]).await {
+            Ok(found) => Ok(found.into_iter().filter_map(WireBinding::made).collect()),
+            Err(ManagementError::Missing(_)) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What each queue of the vhost holds, unacknowledged messages included, by statistics that

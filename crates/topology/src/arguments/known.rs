@@ -64,7 +64,11 @@ pub(super) const OF_QUEUES: [Known; 22] = [
     },
     Known {
         name: "x-delivery-limit",
-        holds: ANY_NUMBER,
+        // -1: no limit.
+        holds: Holds::Number {
+            least: -1,
+            most: i64::MAX,
+        },
         fits: &[Quorum],
     },
     Known {
@@ -192,7 +196,7 @@ pub(super) const OF_EXCHANGES: [Known; 5] = [
 ];
 
 /// What a policy sets and no argument does.
-pub(super) const OF_POLICIES: [Known; 9] = [
+const OF_POLICIES: [Known; 10] = [
     of_policy("alternate-exchange", Holds::Text),
     of_policy("federation-upstream", Holds::Text),
     of_policy("federation-upstream-set", Holds::Text),
@@ -208,7 +212,28 @@ pub(super) const OF_POLICIES: [Known; 9] = [
     ),
     of_policy("ha-sync-batch-size", FROM_ONE),
     of_policy("ha-sync-mode", Holds::OneOf(&["manual", "automatic"])),
+    of_policy("target-group-size", FROM_ONE),
 ];
+
+/// What a queue is given when it is declared, or never.
+const NEVER_OF_POLICIES: [&str; 4] = [
+    "x-max-priority",
+    "x-quorum-initial-group-size",
+    "x-quorum-target-group-size",
+    "x-single-active-consumer",
+];
+
+/// What a policy sets, by its name there: its own, and the arguments of queues without their `x-`.
+pub(super) fn of_policies() -> impl Iterator<Item = (&'static str, &'static Known)> {
+    const OWN: &[Known] = &OF_POLICIES;
+    const ARGUMENTS: &[Known] = &OF_QUEUES;
+    let own = OWN.iter().map(|known| (known.name, known));
+    let arguments = ARGUMENTS
+        .iter()
+        .filter(|known| !NEVER_OF_POLICIES.contains(&known.name))
+        .filter_map(|known| Some((known.name.strip_prefix("x-")?, known)));
+    arguments.chain(own)
+}
 
 const fn of_policy(name: &'static str, holds: Holds) -> Known {
     Known {

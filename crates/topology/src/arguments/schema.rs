@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::known::{Holds, Known, OF_EXCHANGES, OF_POLICIES, OF_QUEUES};
+use super::known::{Holds, Known, OF_EXCHANGES, OF_QUEUES, of_policies};
 use crate::problem::quote;
 
 pub(crate) fn schema_of_exchange() -> Map<String, Value> {
@@ -21,11 +21,9 @@ pub(crate) fn schema_of_queue() -> Map<String, Value> {
 
 /// What a policy sets: its own, and the arguments of queues without their `x-`.
 pub(crate) fn schema_of_policy() -> Map<String, Value> {
-    let arguments = OF_QUEUES
-        .iter()
-        .filter_map(|known| Some(entry(known.name.strip_prefix("x-")?, known)));
-    let own = OF_POLICIES.iter().map(|known| entry(known.name, known));
-    arguments.chain(own).collect()
+    of_policies()
+        .map(|(name, known)| entry(name, known))
+        .collect()
 }
 
 fn entry(name: &str, known: &Known) -> (String, Value) {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{SHIPPED, source, valid};
-use crate::{Object, Overrides, Parameter, Setting, Settings, State, export, load};
+use crate::{Object, Overrides, Parameter, Setting, Settings, State, export, keep_comments, load};
 
 fn read(text: &str) -> State {
     load(&source(text), &Overrides::default())
@@ -62,6 +62,68 @@ fn no_password_is_written() {
     assert!(!format!("{exported:?}").contains("s3cret"), "{exported:?}");
     let env = "value.src-uri = { env = \"SHOVEL_MY_MOVE_SRC_URI\" }";
     assert!(exported.text.contains(env), "{}", exported.text);
+}
+
+#[test]
+fn comments_survive_what_we_write_ourselves() {
+    let old = "\
+# The topology of amqp://h vhost \"/\", written by `declare`.
+# Left out: something
+# Ask Ann before changing anything.
+
+# Variables of ours.
+[vars]
+gone = 1 # was never used
+
+# Orders # and more.
+[queue.orders] # the shop's
+type = \"classic\"
+bindings = [
+    # since 2020
+    { from = \"amq.topic\", key = \"a.#\" }, # all of a
+]
+# enough for a day
+arguments.x-max-length = 1000
+# the end";
+    let new = "\
+# The topology of amqp://h vhost \"/\", written by `declare`.
+
+[queue.orders]
+type = \"classic\"
+arguments.x-max-length = 2000
+bindings = [{ from = \"amq.topic\", key = [\"a.#\", \"b # c\"] }]
+";
+    let kept = "\
+# The topology of amqp://h vhost \"/\", written by `declare`.
+# Ask Ann before changing anything.
+
+# Orders # and more.
+# the shop's
+[queue.orders]
+type = \"classic\"
+# enough for a day
+arguments.x-max-length = 2000
+# since 2020
+# all of a
+bindings = [{ from = \"amq.topic\", key = [\"a.#\", \"b # c\"] }]
+
+# Of what is no longer described:
+# Variables of ours.
+# was never used
+# the end
+";
+    assert_eq!(keep_comments(old, new), kept);
+    assert_eq!(objects(&read(kept)), objects(&read(new)));
+    // Once more keeps them all, once.
+    let again = keep_comments(kept, new);
+    for comment in kept.lines().filter(|line| line.starts_with('#')) {
+        assert_eq!(
+            again.matches(comment).count(),
+            kept.matches(comment).count(),
+            "{again}"
+        );
+    }
+    assert_eq!(keep_comments("[no toml", new), new);
 }
 
 #[test]
