@@ -28,6 +28,8 @@ enum Place {
     Top,
     At(Path),
     End,
+    /// Under [`ORPHANED`] already.
+    Gone,
 }
 
 /// The text `new` with the comments of `old`, which it replaces: each above the key or table that
@@ -73,6 +75,7 @@ fn comments(text: &str) -> Vec<(Place, &str)> {
     let mut found = Vec::new();
     let mut begins = 0;
     let head = head(text);
+    let mut gone = false;
     for (line, content) in (1..).zip(text.split_inclusive('\n')) {
         let hash = content
             .match_indices('#')
@@ -84,13 +87,16 @@ fn comments(text: &str) -> Vec<(Place, &str)> {
         };
         let comment = comment.trim_end();
         if !is_our_own(comment) {
-            let place = if line <= head {
+            let place = if gone {
+                Place::Gone
+            } else if line <= head {
                 Place::Top
             } else {
                 map.place(line, !before.trim().is_empty())
             };
             found.push((place, comment));
         }
+        gone |= comment == ORPHANED;
     }
     found
 }

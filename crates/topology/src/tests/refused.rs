@@ -104,8 +104,8 @@ fn arguments_that_the_broker_would_refuse_or_ignore_are_told() {
             "does not fit type = \"quorum\"",
         ),
         (
-            "type = \"quorum\"\narguments.x-delivery-limit = -1",
-            "is 0 or more, not -1",
+            "type = \"quorum\"\narguments.x-delivery-limit = -2",
+            "is -1 or more, not -2",
         ),
         (
             "type = \"stream\"\narguments.x-max-age = \"7d\"",
