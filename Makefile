@@ -16,6 +16,7 @@ demo:
 	@cargo build --release -p declare -p publisher -p auditor -p channel-boy -p demo
 	@target/release/demo
 
+# Three tests at a time also on two cores: they wait for brokers more than they compute.
 test:
 	tests/packages.sh test
 	cargo fmt --all -- --check
@@ -24,7 +25,7 @@ test:
 		--bin channel-boy-crash-points --bin declare-crash-points
 	cargo clippy --release --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
-	cargo test --release --workspace
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} cargo test --release --workspace
 
 # The same as a test of `make test`, which it runs for a short while.
 soak: build

@@ -3,7 +3,7 @@
 use tokio::runtime::Builder;
 
 /// How many runs there are of a kind, unless `ALDEBARAN_RUNS` says another number.
-pub const RUNS: u64 = 1000;
+pub const RUNS: u64 = 500;
 
 /// Runs a test with the seeds from 0 on, or only with that of `ALDEBARAN_SEED`. Time goes on only
 /// when nothing else can. When a run panics, the command that repeats it is printed; `target` is

@@ -4,20 +4,30 @@
 use std::fmt::Write;
 
 use anyhow::{Context, ensure};
+use private_broker::Release;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tests::Outcome;
 
 use crate::mutation::MUTATIONS;
-use crate::world::{World, on_each};
+use crate::world::{World, on};
 
-/// The same topologies in each run, so that a failure can be looked at again.
-const SEEDS: std::ops::Range<u64> = 0..4;
+// The same topologies in each run, so that a failure can be looked at again.
 
 #[test]
 fn what_is_applied_is_in_sync_and_one_change_is_named_exactly() -> Outcome {
-    for seed in SEEDS {
-        on_each(|world| round_trip(world, seed)).with_context(|| format!("with seed {seed}"))?;
+    round_trips(Release::Installed, 0..2)
+}
+
+#[test]
+fn the_same_on_the_newer_release() -> Outcome {
+    round_trips(Release::Debian13, 2..4)
+}
+
+fn round_trips(release: Release, seeds: std::ops::Range<u64>) -> Outcome {
+    for seed in seeds {
+        on(release, |world| round_trip(world, seed))
+            .with_context(|| format!("with seed {seed}"))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Result, ensure};
 use private_broker::Release;
 use tests::{Outcome, on_a_stage, until};
 use topology::names::AUDITORS;
@@ -19,14 +19,7 @@ fn a_paused_auditor_that_wakes_after_others_took_its_shards_does_no_harm() -> Ou
         until("it has all", || {
             (0..2).all(|shard| has(&sleeper, shard)).then_some(())
         })?;
-        // Long enough to record progress, which happens each second.
-        let (began, mut orders) = (Instant::now(), BTreeSet::new());
-        for number in 0.. {
-            orders.extend(scene.over_purchase_all("before", number..number + 1)?);
-            if began.elapsed() > Duration::from_millis(2500) {
-                break;
-            }
-        }
+        let mut orders = until_progress_is_recorded(&scene, "before")?;
         let mut alerts = scene.alerts()?;
         // Paused in the middle of work: what it read last is neither confirmed nor recorded.
         orders.extend(scene.over_purchase_all("while it falls asleep", 0..200)?);
@@ -41,7 +34,7 @@ fn a_paused_auditor_that_wakes_after_others_took_its_shards_does_no_harm() -> Ou
         orders.extend(scene.over_purchase_all("awake", 0..50)?);
         sleeper.says("beginning another")?;
         scene.amqp.has_consumers(AUDITORS, 2)?;
-        orders.extend(scene.over_purchase_all("together", 0..50)?);
+        orders.extend(until_progress_is_recorded(&scene, "together")?);
         alerts.extend(scene.alerts()?);
         // The one that slept gets its shards again, with the word of the one that did not.
         other.kill()?;
@@ -60,4 +53,16 @@ fn a_paused_auditor_that_wakes_after_others_took_its_shards_does_no_harm() -> Ou
         }
         sleeper.terminate()?.successful().map(drop)
     })
+}
+
+/// Over-purchases orders for long enough that progress is recorded, which happens each second.
+fn until_progress_is_recorded(scene: &Scene<'_>, name: &str) -> Result<BTreeSet<String>> {
+    let (began, mut orders) = (Instant::now(), BTreeSet::new());
+    for number in 0.. {
+        orders.extend(scene.over_purchase_all(name, number..number + 1)?);
+        if began.elapsed() > Duration::from_millis(2500) {
+            break;
+        }
+    }
+    Ok(orders)
 }
