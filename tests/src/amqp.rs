@@ -5,7 +5,6 @@ mod bindings;
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 use futures::StreamExt;
@@ -22,12 +21,12 @@ use lapin::{
     DefaultConnectionBuilder, ExchangeKind,
 };
 use serde_json::Value;
-use tokio::runtime::Runtime;
 
 pub use attending::Attending;
 pub use bindings::Binding;
 
 use crate::message::Message;
+use crate::runtime::runtime;
 use crate::wait::{PATIENCE, until};
 
 /// One connection with one channel. It blocks; the work goes on in a runtime of its own.
@@ -344,22 +343,6 @@ fn table(values: &[(&str, Value)]) -> Result<FieldTable> {
         table.insert((*name).into(), value);
     }
     Ok(table)
-}
-
-/// One runtime with a thread of its own for all connections, so that they also answer heartbeats
-/// while nobody waits for them.
-fn runtime() -> Result<&'static Runtime> {
-    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
-    let start = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-    };
-    RUNTIME
-        .get_or_init(start)
-        .as_ref()
-        .map_err(|error| anyhow::anyhow!("start a runtime: {error}"))
 }
 
 fn passively() -> QueueDeclareOptions {

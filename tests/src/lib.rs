@@ -19,6 +19,7 @@ mod message;
 mod nagios;
 mod peak;
 mod program;
+mod runtime;
 mod stage;
 mod terminal;
 mod token;
@@ -39,7 +40,7 @@ pub use stage::{
 };
 pub use terminal::Terminal;
 pub use token::{InLine, purge};
-pub use trades::{purchase, request};
+pub use trades::{alert_of, purchase, request};
 pub use wait::{PATIENCE, until, within};
 pub use webhook::Webhook;
 

@@ -1,6 +1,5 @@
 //! The witness in the line for a progress token.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -9,9 +8,9 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties, Consumer};
-use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use crate::runtime::runtime;
 use crate::wait::PATIENCE;
 
 /// How long the broker may take for a message that stands in the queue already.
@@ -122,19 +121,4 @@ async fn connect(url: &str) -> Result<(Connection, Channel)> {
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     Ok((connection, channel))
-}
-
-/// A runtime with a thread of its own, so that heartbeats are answered while nobody waits.
-fn runtime() -> Result<&'static Runtime> {
-    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
-    let start = || {
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-    };
-    RUNTIME
-        .get_or_init(start)
-        .as_ref()
-        .map_err(|error| anyhow!("start a runtime: {error}"))
 }

@@ -25,13 +25,15 @@ pub(crate) struct Load {
     pub(crate) seconds: u64,
 }
 
-/// Few shards on few cores: a message fills with the trades of one shard.
+/// Few shards on few cores: a message fills with the trades of one shard. At moderate rates one is
+/// enough, and the broker's cost is by the message: at 250,000 trades/s one shard and up to 256
+/// trades a message had p99 8.3 ms, two shards and up to 128 in the same minutes 14.1 ms.
 pub(crate) const SHARDS: u32 = 2;
-
-/// Trades of a message, at moderate rates and at high ones.
-const BATCH: u64 = 128;
-pub(crate) const LARGE_BATCH: u64 = 256;
+const SHARDS_AT_MODERATE_RATES: u32 = 1;
 const HIGH_RATE: u64 = 500_000;
+
+/// Trades of a message, at most.
+pub(crate) const LARGE_BATCH: u64 = 256;
 
 /// What the repeats share: made once, read often.
 pub(crate) const FEW_TRADES: u64 = 100_000;
@@ -109,11 +111,11 @@ impl Scale {
         };
         let batch = match case.subject {
             Subject::Unpacked | Subject::FrontDoor | Subject::Pika => case.at,
-            _ if rate == SATURATION || rate >= HIGH_RATE => LARGE_BATCH,
-            _ => BATCH,
+            _ => LARGE_BATCH,
         };
         let shards = match case.subject {
             Subject::Shards => u32::try_from(case.at).unwrap_or(SHARDS),
+            _ if (1..HIGH_RATE).contains(&rate) => SHARDS_AT_MODERATE_RATES,
             _ => SHARDS,
         };
         Load {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use private_broker::Release;
-use tests::{MailServer, Outcome, Program, Stage, Webhook, on_a_stage, on_each_release, until};
+use tests::{
+    MailServer, Outcome, Program, Stage, Webhook, alert_of, on_a_stage, on_each_release, until,
+};
 use topology::names::ALERT;
-use trade::{Alert, OVER_PURCHASE, alert_id};
 
 #[test]
 fn an_alert_published_thrice_is_one_mail() -> Outcome {
@@ -136,19 +137,7 @@ fn mail_channel(stage: &Stage, mail: &MailServer) -> Result<PathBuf> {
 
 /// Publishes an over-purchase alert for an order, as an auditor does.
 fn raise(stage: &Stage, order: &str) -> Outcome {
-    let alert = Alert {
-        alert_id: alert_id(OVER_PURCHASE, order),
-        kind: OVER_PURCHASE.to_owned(),
-        order_id: order.to_owned(),
-        client: "Sendence".to_owned(),
-        stock: "AAPL".to_owned(),
-        requested: 100,
-        purchased: 120,
-        excess: 20,
-        tipped_by: "3".to_owned(),
-        opened_time_us: None,
-        raised_time_us: None,
-    };
+    let alert = alert_of(order);
     stage
         .amqp()?
         .publish(ALERT, &alert.routing_key(), alert.to_json())

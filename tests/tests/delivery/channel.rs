@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use private_postgres::Database;
-use tests::{Amqp, NSCA_PASSWORD, Stage, Start, binary, repository, until};
+use tests::{Amqp, NSCA_PASSWORD, Stage, Start, alert_of, binary, repository, until};
 use topology::names::{alert_queue, ledger_queue};
 
-use crate::alerts::alert_of;
 use crate::ledger::Ledger;
 use crate::route::{Place, Route};
 use crate::sinks::{SECRET, Sinks};

@@ -1,6 +1,5 @@
 //! What is delivered, counted at the sinks: each alert once, whatever is killed when.
 
-mod alerts;
 mod approach;
 mod at_once;
 mod bad_day;

@@ -3,9 +3,8 @@
 use anyhow::{Context, Result, ensure};
 use private_broker::Release;
 use serde_json::Value;
-use tests::{Outcome, on_a_stage};
+use tests::{Outcome, alert_of, on_a_stage};
 
-use crate::alerts::alert_of;
 use crate::channel::Channel;
 use crate::route::Route;
 use crate::sinks::Sinks;

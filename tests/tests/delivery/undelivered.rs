@@ -2,10 +2,9 @@
 
 use anyhow::{Result, ensure};
 use private_broker::Release;
-use tests::{Amqp, Message, Outcome, on_a_stage, until};
+use tests::{Amqp, Message, Outcome, alert_of, on_a_stage, until};
 use topology::names::{UNDELIVERED, alert_queue};
 
-use crate::alerts::alert_of;
 use crate::channel::Channel;
 use crate::route::Route;
 use crate::sinks::Sinks;
