@@ -8,6 +8,7 @@ use tests::{
     MailServer, Outcome, Program, Stage, Webhook, alert_of, on_a_stage, on_each_release, until,
 };
 use topology::names::ALERT;
+use trade::{Alert, OVER_PURCHASE, alert_id};
 
 #[test]
 fn an_alert_published_thrice_is_one_mail() -> Outcome {
