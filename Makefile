@@ -31,7 +31,7 @@ test:
 soak: build
 	tests/packages.sh test
 	ALDEBARAN_SECONDS=$${ALDEBARAN_SECONDS:-60} ALDEBARAN_RATE=$${ALDEBARAN_RATE:-20000} \
-		cargo test --release -p tests --test faults -- --nocapture
+		cargo test --release --workspace --test faults -- --nocapture
 
 bench: build
 	tests/packages.sh bench
