@@ -77,17 +77,17 @@ impl<H: Host> Router<H> {
                 }
                 () = at(due) => desk.pass_on_due(),
                 delivery = door.next(), if desk.outbox.has_room() => match delivery {
-                    Some(delivery) => desk.take(&delivery?).await?,
+                    Some(delivery) => desk.take(&delivery?),
                     None => return Err(Error::Cancelled(names::TRADE_DATA.to_owned())),
                 }
             }
         }
         desk.channel.cancel(&self.name).await?;
-        if tokio::time::timeout(self.drain_within, desk.clear())
-            .await
-            .is_err()
-        {
-            tracing::warn!("what the router had not passed on in time stays at the front door");
+        match tokio::time::timeout(self.drain_within, desk.clear(door)).await {
+            Ok(cleared) => cleared?,
+            Err(_) => {
+                tracing::warn!("what the router had not passed on in time stays at the front door");
+            }
         }
         drop(desk);
         inbound.close().await;
@@ -95,6 +95,9 @@ impl<H: Host> Router<H> {
         Ok(())
     }
 }
+
+/// What comes through the front door.
+type Deliveries<H> = <<<H as Host>::Link as Link>::Channel as Lane>::Deliveries;
 
 /// The messages that are being passed on.
 struct Desk<'a, H: Host> {
@@ -127,7 +130,7 @@ impl<'a, H: Host> Desk<'a, H> {
     }
 
     /// Takes a message apart and its trades on.
-    async fn take(&mut self, delivery: &impl Delivered) -> Result<(), Error> {
+    fn take(&mut self, delivery: &impl Delivered) {
         let tag = delivery.tag();
         let mut rejections = Rejections::of(names::TRADE_DATA, None);
         let mut rejected = Vec::new();
@@ -157,7 +160,6 @@ impl<'a, H: Host> Desk<'a, H> {
             self.outbox.push(vec![tag], message);
         }
         Tally::add(&self.router.tally.routed, trades as u64);
-        Ok(())
     }
 
     fn pack(&mut self, order_id: &str, raw: &[u8], tag: u64) {
@@ -225,8 +227,17 @@ impl<'a, H: Host> Desk<'a, H> {
         self.channel.ack(self.first_open - 1, true).await
     }
 
-    /// Passes everything on and waits for its confirms.
-    async fn clear(&mut self) -> Result<(), Error> {
+    /// Takes what the broker had sent ahead of the end, passes everything on and waits for its
+    /// confirms.
+    async fn clear(&mut self, mut ahead: Deliveries<H>) -> Result<(), Error> {
+        while let Some(delivery) = ahead.next().await {
+            self.take(&delivery?);
+            while !self.outbox.has_room()
+                && let Some(sent) = self.outbox.next().await
+            {
+                self.settle(&sent?.tag).await?;
+            }
+        }
         while let Some(packed) = self.packer.pop_any() {
             self.pass_on(packed);
         }

@@ -25,6 +25,9 @@ const SHARDS: u32 = 2;
 const LASTS_MS: u64 = 20_000;
 const PASSED_ON_WITHIN_MS: u64 = 60_000;
 
+/// When all messages have come that come at once.
+const FULL_AFTER_MS: u64 = 300;
+
 /// Some routers behind a front door.
 struct World {
     simulation: Simulation,
@@ -35,7 +38,8 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    /// Messages come to the front door for so long.
+    fn new(seed: u64, lasts_ms: u64) -> Self {
         let mut simulation = Simulation::new(seed, 1_700_000_000_000_000);
         simulation.declare_queue(names::TRADE_DATA, false);
         simulation.declare_exchange(names::REJECTED);
@@ -53,12 +57,12 @@ impl World {
             put: BTreeSet::new(),
             story: vec![format!("seed {seed}")],
         };
-        world.fill_the_door();
+        world.fill_the_door(lasts_ms);
         world
     }
 
     /// Messages of one line or a few; some lines are no trades.
-    fn fill_the_door(&mut self) {
+    fn fill_the_door(&mut self, lasts_ms: u64) {
         for message in 0..100 {
             let mut body = String::new();
             for line in 0..self.random.random_range(1..5) {
@@ -72,7 +76,7 @@ impl World {
                 body.push('\n');
                 self.put.insert(line);
             }
-            let at_ms = self.random.random_range(0..LASTS_MS);
+            let at_ms = self.random.random_range(0..lasts_ms);
             self.simulation.publish_at(
                 at_ms,
                 Message {
@@ -130,6 +134,29 @@ impl World {
         }
     }
 
+    /// Lets routers take what came, and stops them while they have it in hand.
+    async fn stop_with_full_hands(&mut self) {
+        self.simulation.change(Weather {
+            delay_ms: self.random.random_range(1..100),
+            ..Weather::CALM
+        });
+        self.see_to_the_routers();
+        self.simulation.run_for(FULL_AFTER_MS).await;
+        while self.simulation.ready(names::TRADE_DATA) > 0 {
+            self.simulation.run_for(1).await;
+        }
+        for (_, stop) in &self.routers {
+            stop.cancel();
+        }
+        while let Some((id, _)) = self.routers.last() {
+            let limit_ms = LASTS_MS + PASSED_ON_WITHIN_MS;
+            assert!(self.simulation.now_ms() < limit_ms, "{id:?} does not end");
+            self.simulation.run_for(100).await;
+            let simulation = &self.simulation;
+            self.routers.retain(|(id, _)| simulation.is_running(*id));
+        }
+    }
+
     fn something_happens(&mut self) {
         let (id, stop) = self.routers[self.random.random_range(0..self.routers.len())].clone();
         let what = self.random.random_range(0..10);
@@ -182,14 +209,27 @@ impl World {
 
 #[test]
 fn whatever_fails_what_was_put_at_the_front_door_is_passed_on() {
-    each_seed(HERE, async |seed| World::new(seed).run(true).await);
+    each_seed(HERE, async |seed| {
+        World::new(seed, LASTS_MS).run(true).await
+    });
 }
 
 #[test]
 fn when_nothing_fails_each_line_is_passed_on_once() {
     each_seed(HERE, async |seed| {
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, LASTS_MS);
         world.run(false).await;
         assert_eq!(world.passed_on().1, world.put.len(), "seed {seed}");
+    });
+}
+
+#[test]
+fn a_router_that_is_stopped_passes_on_all_that_it_was_sent() {
+    each_seed(HERE, async |seed| {
+        let mut world = World::new(seed, FULL_AFTER_MS);
+        world.stop_with_full_hands().await;
+        let (passed_on, count) = world.passed_on();
+        assert_eq!(passed_on, world.put, "seed {seed}");
+        assert_eq!(count, world.put.len(), "seed {seed}");
     });
 }

@@ -207,6 +207,7 @@ impl Lane for Channel {
     async fn cancel(&self, _tag: &str) -> Result<(), Error> {
         self.call(|network, number| {
             network.cancel(number);
+            network.end_deliveries(number);
             Ok(())
         })
         .await

@@ -40,10 +40,7 @@ impl Simulation {
         };
         log.entries.clear();
         for reader in std::mem::take(&mut log.readers) {
-            let connection = network.channels[reader.channel].connection;
-            network.send_down(connection, move |network| {
-                network.channels[reader.channel].deliveries = None;
-            });
+            network.end_deliveries(reader.channel);
         }
     }
 
@@ -71,6 +68,16 @@ impl Simulation {
         messages
             .map(|(offset, message)| (offset, Arc::clone(message)))
             .collect()
+    }
+
+    /// How many messages of a queue nobody holds.
+    #[must_use]
+    pub fn ready(&self, queue: &str) -> usize {
+        let network = self.network();
+        network
+            .queues
+            .get(queue)
+            .map_or(0, |queue| queue.ready.len())
     }
 
     /// Takes the messages of a queue that nobody holds out of it; who is dead holds nothing.

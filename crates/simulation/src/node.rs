@@ -183,6 +183,14 @@ impl Network {
         self.deliver_all();
     }
 
+    /// The broker says that nothing more comes, behind all that it has sent.
+    pub(crate) fn end_deliveries(&mut self, number: usize) {
+        let connection = self.channels[number].connection;
+        self.send_down(connection, move |network| {
+            network.channels[number].deliveries = None;
+        });
+    }
+
     /// The broker closes a channel: what was not acknowledged goes back.
     pub(crate) fn close_channel(&mut self, number: usize) {
         let channel = &mut self.channels[number];

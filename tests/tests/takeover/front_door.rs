@@ -67,7 +67,12 @@ pub(crate) fn all_stand_in_the_shards(scene: &Scene, file: &Path) -> Outcome {
         }
     }
     let lost = published.difference(&stand).count();
-    ensure!(lost == 0, "{lost} of {} trades are lost", published.len());
+    let (left, _) = scene.amqp.counts(TRADE_DATA)?;
+    ensure!(
+        lost == 0 && left == 0,
+        "{lost} of {} trades are in no shard, {left} messages at the front door",
+        published.len()
+    );
     Ok(())
 }
 
