@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use ledger::Claim;
+use ledger::{Claim, Wanted};
 
 use crate::{
     attempt::lease_ms,
@@ -36,18 +36,17 @@ pub(super) async fn claim(
         true => 0,
         false => desk.channel.sink.ready().min(room),
     };
-    let (name, now_ms) = (&desk.channel.name, desk.now_ms());
-    let (claims, wanted) = match ready {
-        0 => {
-            let claims = desk.ledger.claim(name, room, claim_lease_ms(desk), now_ms);
-            (claims.await?, room)
-        }
-        ready => {
-            let taken = desk.ledger.take(name, ready, lease_ms(desk), now_ms);
-            (taken.await?, ready)
-        }
+    let name = &desk.channel.name;
+    let wanted = match ready {
+        0 => Wanted::of(name, room, claim_lease_ms(desk)),
+        ready => Wanted {
+            begins: true,
+            ..Wanted::of(name, ready, lease_ms(desk))
+        },
     };
-    let more = claims.len() >= wanted;
+    let (limit, begins) = (wanted.limit, wanted.begins);
+    let claims = desk.ledger.claim(wanted, desk.now_ms()).await?;
+    let more = claims.len() >= limit;
     let mut parcels = Vec::new();
     let mut digests: BTreeMap<(String, String), Vec<Claim>> = BTreeMap::new();
     let mut singles: BTreeMap<String, Vec<Claim>> = BTreeMap::new();
@@ -67,7 +66,7 @@ pub(super) async fn claim(
     }
     parcels.extend(digests.into_values().filter_map(Parcel::digest));
     for parcel in &mut parcels {
-        parcel.is_begun = ready > 0;
+        parcel.is_begun = begins;
     }
     for (recipient, claims) in singles {
         of_one(desk, pace, &recipient, claims, &mut parcels).await?;
@@ -129,10 +128,11 @@ async fn others(desk: &Desk, recipient: &str, room: usize) -> Result<Vec<Claim>,
         return Ok(Vec::new());
     }
     let name = &desk.channel.name;
-    let claims = desk
-        .ledger
-        .claim_for(name, recipient, room, claim_lease_ms(desk), desk.now_ms())
-        .await?;
+    let wanted = Wanted {
+        recipient: Some(recipient.to_owned()),
+        ..Wanted::of(name, room, claim_lease_ms(desk))
+    };
+    let claims = desk.ledger.claim(wanted, desk.now_ms()).await?;
     let (of_others, free): (Vec<Claim>, Vec<Claim>) =
         claims.into_iter().partition(|claim| claim.digest.is_some());
     let tickets: Vec<_> = of_others.iter().map(|claim| claim.ticket).collect();

@@ -88,11 +88,10 @@ impl Http {
         threshold: &Threshold,
     ) -> Result<Reply, Answer> {
         let url = request.url().clone();
-        let line = match timeout(self.timeout, self.lines.line(&url)).await {
+        let mut line = match timeout(self.timeout, self.lines.line(&url)).await {
             Ok(line) => line.map_err(Answer::not_taken)?,
             Err(_) => return Err(Answer::not_taken("no connection in time")),
         };
-        let mut line = line;
         let request = line.form(request).map_err(Answer::not_taken)?;
         threshold.begin().await?.cross();
         let answered = async {
@@ -103,8 +102,7 @@ impl Http {
                     false => Answer::Unknown(why),
                 }
             })?;
-            let (reply, is_whole) = Reply::read(response).await;
-            Ok((reply, is_whole))
+            Ok(Reply::read(response).await)
         };
         let (reply, is_whole) = timeout(self.timeout, answered)
             .await

@@ -105,6 +105,36 @@ pub struct Ticket {
     pub(crate) fence: i64,
 }
 
+/// Which due entries are to be taken, and for what.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Of this channel.
+    pub channel: String,
+    /// Of this recipient alone, if there is one.
+    pub recipient: Option<String>,
+    /// At most so many, the longest due first; the other members of a digest come with the first.
+    pub limit: usize,
+    /// How long they are leased, in milliseconds.
+    pub lease_ms: i64,
+    /// Straight to `sending`, in one step. For who can send without waiting for anything first,
+    /// and is sure to hear the answer: what was taken and never heard of ends in doubt.
+    pub begins: bool,
+}
+
+impl Wanted {
+    /// Due entries of a channel, to be `claimed`.
+    #[must_use]
+    pub fn of(channel: &str, limit: usize, lease_ms: i64) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            recipient: None,
+            limit,
+            lease_ms,
+            begins: false,
+        }
+    }
+}
+
 /// One entry, taken for delivery.
 #[derive(Debug, Clone)]
 pub struct Claim {

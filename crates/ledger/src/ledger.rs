@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use crate::{
     Claim, Dead, Decision, Doubt, Entry, Error, Filter, Grave, Inserted, NewEntry, Outcome,
-    Recorded, Standing, Swept, Ticket,
+    Recorded, Standing, Swept, Ticket, Wanted,
 };
 
 /// What comes of a request.
@@ -27,36 +27,8 @@ pub trait Ledger: Send + Sync {
     /// undelivered.
     fn insert_dead(&self, entry: NewEntry, note: String, now_ms: i64) -> Reply<'_, Inserted>;
 
-    /// Takes up to `limit` due entries of a channel, the longest due first; they are `claimed`
-    /// until `lease_ms` from now. The other members of a digest come with the first.
-    fn claim(
-        &self,
-        channel: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>>;
-
-    /// The same, of one recipient.
-    fn claim_for(
-        &self,
-        channel: &str,
-        recipient: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>>;
-
-    /// Takes up to `limit` due entries and begins with them at once: `sending`, leased until
-    /// `lease_ms` from now, in one step. For who can send without waiting for anything first, and
-    /// is sure to hear the answer: what was taken and never heard of ends in doubt.
-    fn take(
-        &self,
-        channel: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>>;
+    /// Takes due entries: they are `claimed`, or `sending`, until their lease is over.
+    fn claim(&self, wanted: Wanted, now_ms: i64) -> Reply<'_, Vec<Claim>>;
 
     /// claimed -> sending, leased until `lease_ms` from now, as members of a digest if there is
     /// one. Only of those with a `true` may a byte be sent; `false` means that the lease has

@@ -8,7 +8,7 @@
 //!    +- expired +          +--- expired, or its process --+--> in_doubt
 //! ```
 //!
-//! [`Ledger::take`] goes from `pending` to `sending` in one step.
+//! A claim that [`begins`](Wanted::begins) goes from `pending` to `sending` in one step.
 //!
 //! `sending` is committed to disk before the first byte goes out, so whatever was `sending`
 //! when its process died may have been sent: it becomes `in_doubt`, and nothing but an
@@ -34,7 +34,7 @@ mod sqlite;
 
 pub use entry::{
     Claim, Dead, Decision, Doubt, Entry, Filter, Grave, Inserted, NewEntry, Outcome, Recorded,
-    Standing, State, Swept, Ticket, hash,
+    Standing, State, Swept, Ticket, Wanted, hash,
 };
 pub use error::{Error, OpenError};
 pub use ledger::{Ledger, Reply};

@@ -19,13 +19,12 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 
 use self::{
-    deliver::Wanted,
     group::{Asked, Ran, Request, Shared},
     session::{NoSession, Session},
 };
 use crate::{
     Claim, Dead, Decision, Doubt, Entry, Filter, Grave, Inserted, Ledger, NewEntry, OpenError,
-    Outcome, Recorded, Standing, Swept, Ticket,
+    Outcome, Recorded, Standing, Swept, Ticket, Wanted,
     ledger::Reply,
     location::Server,
     queue::{Requests, queue},
@@ -120,27 +119,6 @@ impl Postgres {
             Box::new(Asked::new(Box::new(work), place))
         })
     }
-
-    fn claim_of(
-        &self,
-        channel: &str,
-        recipient: Option<&str>,
-        limit: usize,
-        begins: bool,
-        (lease_ms, now_ms): (i64, i64),
-    ) -> Reply<'_, Vec<Claim>> {
-        let wanted = Wanted {
-            channel: channel.to_owned(),
-            recipient: recipient.map(str::to_owned),
-            limit: limit_of(limit),
-            begins,
-            lease_ms,
-        };
-        let now = self.now(now_ms);
-        self.ask(wanted, move |session, wanted, _| async move {
-            session.claim(&wanted, now).await
-        })
-    }
 }
 
 fn limit_of(limit: usize) -> i64 {
@@ -163,35 +141,11 @@ impl Ledger for Postgres {
         })
     }
 
-    fn claim(
-        &self,
-        channel: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>> {
-        self.claim_of(channel, None, limit, false, (lease_ms, now_ms))
-    }
-
-    fn claim_for(
-        &self,
-        channel: &str,
-        recipient: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>> {
-        self.claim_of(channel, Some(recipient), limit, false, (lease_ms, now_ms))
-    }
-
-    fn take(
-        &self,
-        channel: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>> {
-        self.claim_of(channel, None, limit, true, (lease_ms, now_ms))
+    fn claim(&self, wanted: Wanted, now_ms: i64) -> Reply<'_, Vec<Claim>> {
+        let now = self.now(now_ms);
+        self.ask(wanted, move |session, wanted, _| async move {
+            session.claim(&wanted, now).await
+        })
     }
 
     fn begin(

@@ -24,12 +24,12 @@ use futures::future::BoxFuture;
 
 use self::{
     checkpoint::Checkpoints,
-    store::{Store, Taking},
+    store::Store,
     writer::{Asked, Holder, Request},
 };
 use crate::{
     Claim, Dead, Decision, Doubt, Entry, Error, Filter, Grave, Inserted, Ledger, NewEntry,
-    OpenError, Outcome, Recorded, Standing, Swept, Ticket,
+    OpenError, Outcome, Recorded, Standing, Swept, Ticket, Wanted,
     ledger::Reply,
     queue::{Requests, queue},
 };
@@ -130,50 +130,8 @@ impl Ledger for Sqlite {
         self.ask(move |store| store.insert_dead(&entry, &note, now_ms))
     }
 
-    fn claim(
-        &self,
-        channel: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>> {
-        let channel = channel.to_owned();
-        let until_ms = now_ms.saturating_add(lease_ms);
-        self.ask(move |store| {
-            let taking = Taking::claim(until_ms, now_ms);
-            store.claim(&channel, None, limit, taking)
-        })
-    }
-
-    fn claim_for(
-        &self,
-        channel: &str,
-        recipient: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>> {
-        let (channel, recipient) = (channel.to_owned(), recipient.to_owned());
-        let until_ms = now_ms.saturating_add(lease_ms);
-        self.ask(move |store| {
-            let taking = Taking::claim(until_ms, now_ms);
-            store.claim(&channel, Some(&recipient), limit, taking)
-        })
-    }
-
-    fn take(
-        &self,
-        channel: &str,
-        limit: usize,
-        lease_ms: i64,
-        now_ms: i64,
-    ) -> Reply<'_, Vec<Claim>> {
-        let channel = channel.to_owned();
-        let until_ms = now_ms.saturating_add(lease_ms);
-        self.ask(move |store| {
-            let taking = Taking::begin(until_ms, now_ms);
-            store.claim(&channel, None, limit, taking)
-        })
+    fn claim(&self, wanted: Wanted, now_ms: i64) -> Reply<'_, Vec<Claim>> {
+        self.ask(move |store| store.claim(&wanted, now_ms))
     }
 
     fn begin(

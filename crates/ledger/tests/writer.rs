@@ -1,6 +1,8 @@
 //! The thread behind the ledger: groups, order, ends.
 
-use ledger::{Error, Inserted, Ledger, NewEntry, OpenError, Outcome, Recorded, Sqlite, State};
+use ledger::{
+    Error, Inserted, Ledger, NewEntry, OpenError, Outcome, Recorded, Sqlite, State, Wanted,
+};
 
 fn entry(alert: usize) -> NewEntry {
     NewEntry {
@@ -51,7 +53,7 @@ async fn a_worker_that_wakes_up_late_sends_nothing_new() {
     let (ledger, _) = Sqlite::open(&folder.path().join("l"), 0).unwrap();
     ledger.insert(vec![entry(1)], 0).await.unwrap();
 
-    let claims = ledger.claim("mail", 1, 10, 0).await.unwrap();
+    let claims = ledger.claim(Wanted::of("mail", 1, 10), 0).await.unwrap();
     let sleeper = claims[0].ticket;
     assert_eq!(
         ledger.begin(vec![sleeper], None, 10, 10).await,
@@ -59,7 +61,7 @@ async fn a_worker_that_wakes_up_late_sends_nothing_new() {
         "lease over"
     );
     ledger.sweep(10).await.unwrap();
-    let other = ledger.claim("mail", 1, 10, 10).await.unwrap()[0].ticket;
+    let other = ledger.claim(Wanted::of("mail", 1, 10), 10).await.unwrap()[0].ticket;
     assert_eq!(
         ledger.begin(vec![sleeper], None, 10, 11).await,
         Ok(vec![false]),
@@ -81,7 +83,7 @@ async fn a_worker_that_wakes_up_late_sends_nothing_new() {
     assert_eq!(late, Ok(vec![Recorded::Now(State::InDoubt)]));
     assert!(
         ledger
-            .claim("mail", 9, 10, 1_000_000)
+            .claim(Wanted::of("mail", 9, 10), 1_000_000)
             .await
             .unwrap()
             .is_empty()

@@ -1,6 +1,6 @@
 //! Which claims go together, on a real ledger and a clock of its own.
 
-use ledger::{Ledger, NewEntry, Outcome, Sqlite, State};
+use ledger::{Ledger, NewEntry, Outcome, Sqlite, State, Wanted};
 
 use super::*;
 use crate::{config, pace::Limits, sink::samples};
@@ -61,7 +61,13 @@ async fn what_waited_goes_as_one_digest() {
     assert_eq!(waiting, 3);
     let due = desk
         .ledger
-        .claim_for("test", "ops", 10, 1000, i64::MAX / 2)
+        .claim(
+            Wanted {
+                recipient: Some("ops".to_owned()),
+                ..Wanted::of("test", 10, 1000)
+            },
+            i64::MAX / 2,
+        )
         .await
         .unwrap();
     let tickets = due.iter().map(|claim| claim.ticket).collect();
@@ -96,7 +102,11 @@ async fn what_can_go_at_once_is_taken_at_once() {
 async fn a_digest_is_sent_again_as_it_was() {
     let (_folder, desk) = desk(&["1", "2", "3"]).await;
     let now_ms = desk.now_ms();
-    let claims = desk.ledger.claim("test", 3, 1000, now_ms).await.unwrap();
+    let claims = desk
+        .ledger
+        .claim(Wanted::of("test", 3, 1000), now_ms)
+        .await
+        .unwrap();
     let parcel = Parcel::digest(claims).unwrap();
     let id = parcel.digest.clone();
     let (tickets, lost) = (parcel.tickets(), Outcome::InDoubt("lost".to_owned()));

@@ -2,18 +2,8 @@
 
 use tokio_postgres::types::ToSql;
 
-use super::{group::Ran, rows, session::Session};
-use crate::entry::{Claim, Inserted, NewEntry, Outcome, Recorded, State, Ticket, hash};
-
-/// What a claim is for.
-pub(super) struct Wanted {
-    pub(super) channel: String,
-    pub(super) recipient: Option<String>,
-    pub(super) limit: i64,
-    /// Straight to `sending`.
-    pub(super) begins: bool,
-    pub(super) lease_ms: i64,
-}
+use super::{group::Ran, limit_of, rows, session::Session};
+use crate::entry::{Claim, Inserted, NewEntry, Outcome, Recorded, State, Ticket, Wanted, hash};
 
 /// Tickets as the statements take them.
 pub(super) fn arrays(tickets: &[Ticket]) -> (Vec<i64>, Vec<i64>) {
@@ -62,8 +52,14 @@ impl Session {
             begins,
             lease_ms,
         } = wanted;
-        let parameters: [&(dyn ToSql + Sync); 6] =
-            [&now, channel, limit, lease_ms, recipient, begins];
+        let parameters: [&(dyn ToSql + Sync); 6] = [
+            &now,
+            channel,
+            &limit_of(*limit),
+            lease_ms,
+            recipient,
+            begins,
+        ];
         let claimed = self.query("claim", &parameters).await?;
         claimed.iter().map(rows::claim).collect()
     }

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use crate::entry::{
-    Claim, Decision, Inserted, NewEntry, Outcome, Recorded, State, Swept, Ticket, hash,
+    Claim, Decision, Inserted, NewEntry, Outcome, Recorded, State, Swept, Ticket, Wanted, hash,
 };
 
 pub(super) type Result<T> = rusqlite::Result<T>;
@@ -12,32 +12,6 @@ pub(super) type Result<T> = rusqlite::Result<T>;
 /// The ledger's tables, behind their transitions.
 pub(super) struct Store {
     pub(super) connection: Connection,
-}
-
-/// How entries are taken.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Taking {
-    /// Straight to `sending`.
-    begins: bool,
-    lease_until_ms: i64,
-    now_ms: i64,
-}
-
-impl Taking {
-    pub(super) fn claim(lease_until_ms: i64, now_ms: i64) -> Self {
-        Self {
-            begins: false,
-            lease_until_ms,
-            now_ms,
-        }
-    }
-
-    pub(super) fn begin(lease_until_ms: i64, now_ms: i64) -> Self {
-        Self {
-            begins: true,
-            ..Self::claim(lease_until_ms, now_ms)
-        }
-    }
 }
 
 impl Store {
@@ -81,20 +55,16 @@ impl Store {
         Ok(Inserted::Conflict(state))
     }
 
-    /// pending or a due `retry_at` -> claimed or sending, at most `limit` of them, the longest
-    /// due first, and with the first member of a digest all others.
-    pub(super) fn claim(
-        &self,
-        channel: &str,
-        recipient: Option<&str>,
-        limit: usize,
-        taking: Taking,
-    ) -> Result<Vec<Claim>> {
-        let Taking {
+    /// pending or a due `retry_at` -> claimed or sending.
+    pub(super) fn claim(&self, wanted: &Wanted, now_ms: i64) -> Result<Vec<Claim>> {
+        let Wanted {
+            channel,
+            recipient,
+            limit,
+            lease_ms,
             begins,
-            lease_until_ms,
-            now_ms,
-        } = taking;
+        } = wanted;
+        let lease_until_ms = now_ms.saturating_add(*lease_ms);
         let take = "UPDATE delivery
              SET state = iif(?1, 'sending', 'claimed'), attempts = attempts + ?1,
                  first_try_ms = iif(?1, coalesce(first_try_ms, ?3), first_try_ms),
@@ -109,7 +79,7 @@ impl Store {
                ORDER BY due_ms, seq LIMIT ?5)
              {taken}"
         ))?;
-        let limit = rows(limit);
+        let limit = rows(*limit);
         let parameters = params![begins, lease_until_ms, now_ms, channel, limit, recipient];
         let mut claims = statement
             .query_map(parameters, claim)?

@@ -10,7 +10,7 @@ mod steps;
 use std::sync::{Arc, Mutex};
 
 use home::Home;
-use ledger::{Claim, Decision, Entry, Filter, Ledger, NewEntry, Outcome, State, Ticket};
+use ledger::{Claim, Decision, Entry, Filter, Ledger, NewEntry, Outcome, State, Ticket, Wanted};
 use paper::{CHANNELS, Model, Paper};
 use private_postgres::PrivatePostgres;
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -79,11 +79,12 @@ impl Both {
             } => {
                 let channel = CHANNELS[channel];
                 let recipient = recipient.map(|n| format!("recipient-{n}"));
-                let claims = match &recipient {
-                    None if begins => ledger.take(channel, limit, lease_ms, now_ms).await,
-                    Some(r) => ledger.claim_for(channel, r, limit, lease_ms, now_ms).await,
-                    None => ledger.claim(channel, limit, lease_ms, now_ms).await,
+                let wanted = Wanted {
+                    recipient: recipient.clone(),
+                    begins,
+                    ..Wanted::of(channel, limit, lease_ms)
                 };
+                let claims = ledger.claim(wanted, now_ms).await;
                 let expected =
                     self.model
                         .claim(channel, recipient.as_deref(), limit, lease_ms, begins);

@@ -17,7 +17,7 @@ pub(crate) enum Step {
         recipient: Option<u8>,
         limit: usize,
         lease_ms: i64,
-        /// Straight to `sending`; for all recipients.
+        /// Straight to `sending`.
         begins: bool,
     },
     /// The last tickets, so many of them, as a digest if there is one.
@@ -79,7 +79,6 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             }),
         6 => (0usize..2, maybe(0..2), 0usize..4, 0i64..60, prop::bool::weighted(0.3))
             .prop_map(|(channel, recipient, limit, lease_ms, begins)| {
-                let recipient = recipient.filter(|_| !begins);
                 Step::Claim { channel, recipient, limit, lease_ms, begins }
             }),
         7 => (0usize..6, 0usize..3, maybe(0..2), 0i64..60).prop_map(

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
-use ledger::{Ledger, NewEntry, Outcome, Sqlite};
+use ledger::{Ledger, NewEntry, Outcome, Sqlite, Wanted};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -74,7 +74,9 @@ pub(crate) async fn ledger_alone(folder: &Path, count: usize) -> Result<f64> {
             }
         });
         ledger.insert(entries.collect(), now_ms).await?;
-        let claims = ledger.claim("webhook", TOGETHER, 30_000, now_ms).await?;
+        let claims = ledger
+            .claim(Wanted::of("webhook", TOGETHER, 30_000), now_ms)
+            .await?;
         let tickets: Vec<_> = claims.iter().map(|claim| claim.ticket).collect();
         ledger.begin(tickets.clone(), None, 30_000, now_ms).await?;
         let outcome = Outcome::Delivered("answered 200".to_owned());
