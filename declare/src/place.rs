@@ -27,7 +27,7 @@ impl Place {
         let place = args.management(&endpoint)?;
         let server = broker::server(&endpoint)
             .await
-            .with_context(|| format!("ask {endpoint} who it is"))?;
+            .context("ask the broker who it is")?;
         let management = match place {
             Where::Nowhere(why) => Err(NoManagement(why)),
             Where::Named(there) => {

@@ -1,5 +1,6 @@
 //! Connections and channels.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -45,6 +46,11 @@ pub struct QueueStatus {
 /// # Errors
 /// [`Error::Lost`] when there is no broker, [`Error::Denied`] when it does not let us in.
 pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Error> {
+    let tried = try_to_connect(endpoint, name).await;
+    tried.map_err(|error| endpoint.name_in(error))
+}
+
+async fn try_to_connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Error> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let builder = DefaultConnectionBuilder::new()?
         .with_uri(endpoint.uri.clone())
@@ -76,8 +82,8 @@ pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Erro
     }
 }
 
-/// Connects, and waits for a broker that is not there: with growing pauses, said once. `None`
-/// when `stop` was cancelled first.
+/// Connects, and waits for a broker that is not there: with growing pauses, said once for
+/// all who wait for the same one. `None` when `stop` was cancelled first.
 ///
 /// # Errors
 /// What waiting does not mend: credentials, permissions, a vhost that does not exist.
@@ -87,24 +93,23 @@ pub async fn connect_patiently(
     stop: &CancellationToken,
 ) -> Result<Option<Connection>, Error> {
     let mut pause = FIRST_PAUSE;
-    let mut said = false;
     loop {
         let tried = tokio::select! {
-            tried = connect(endpoint, name) => tried,
+            tried = try_to_connect(endpoint, name) => tried,
             () = stop.cancelled() => return Ok(None),
         };
         match tried {
             Ok(connection) => {
-                if said {
+                if endpoint.is_awaited.swap(false, Ordering::Relaxed) {
                     tracing::info!(broker = %endpoint, "connected again");
                 }
                 return Ok(Some(connection));
             }
-            Err(Error::Lost(cause)) if !said => {
-                tracing::warn!(broker = %endpoint, cause, "waiting for the broker");
-                said = true;
+            Err(Error::Lost(cause)) => {
+                if !endpoint.is_awaited.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(broker = %endpoint, cause, "waiting for the broker");
+                }
             }
-            Err(Error::Lost(_)) => {}
             Err(error) => return Err(error),
         }
         tokio::select! {

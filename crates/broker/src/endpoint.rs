@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPScheme, AMQPUri};
+
+use crate::Error;
 
 /// Heartbeat in seconds, unless the URL says otherwise: how long a lost host stays unnoticed.
 const HEARTBEAT_S: u16 = 6;
@@ -21,6 +25,8 @@ pub struct Endpoint {
     pub(crate) ca_pem: Option<String>,
     pub(crate) identity: Option<Identity>,
     pub(crate) timeout: Duration,
+    /// Whether somebody waits for it and has said so: once for all who wait.
+    pub(crate) is_awaited: Arc<AtomicBool>,
 }
 
 /// A client's own certificate and its key, both in PEM.
@@ -108,7 +114,19 @@ impl Endpoint {
             ca_pem,
             identity: None,
             timeout: CONNECT_TIMEOUT,
+            is_awaited: Arc::default(),
         })
+    }
+
+    /// Says in an error which broker is not there, and what to do.
+    pub(crate) fn name_in(&self, error: Error) -> Error {
+        match error {
+            Error::Lost(words) => Error::Lost(format!(
+                "{words} (broker {self}: is it running there? --amqp-url or ALDEBARAN_AMQP_URL \
+                 names another)"
+            )),
+            error => error,
+        }
     }
 
     /// The same broker's address with another host.

@@ -45,6 +45,7 @@ pub async fn server(endpoint: &Endpoint) -> Result<Server, Error> {
                 endpoint.timeout
             )))
         })
+        .map_err(|error| endpoint.name_in(error))
 }
 
 async fn introduction(endpoint: &Endpoint) -> Result<Server, Error> {
