@@ -210,7 +210,7 @@ impl World {
 #[test]
 fn whatever_fails_what_was_put_at_the_front_door_is_passed_on() {
     each_seed(HERE, async |seed| {
-        World::new(seed, LASTS_MS).run(true).await
+        World::new(seed, LASTS_MS).run(true).await;
     });
 }
 
