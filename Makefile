@@ -45,4 +45,4 @@ figures: build
 
 deliveries: build
 	tests/packages.sh test
-	target/release/deliveries --entries $${ALDEBARAN_ENTRIES:-0}
+	target/release/deliveries --repeats 3 --entries $${ALDEBARAN_ENTRIES:-0}

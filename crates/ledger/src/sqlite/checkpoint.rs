@@ -14,8 +14,9 @@ use std::{
 
 use rusqlite::Connection;
 
-/// Commits between two rounds of the thread.
-const COMMITS: u64 = 64;
+/// Commits between two rounds of the thread. Few, because a round's own fsync holds up the
+/// commit that meets it, and with a large ledger nearly each alert changes a page of its own.
+const COMMITS: u64 = 16;
 /// Pages of 4 KiB in the log at which the writer lends a hand.
 const LARGE: i64 = 16_384;
 

@@ -11,12 +11,12 @@ use std::{
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use super::lock::{Lock, Refused};
-use crate::OpenError;
+use crate::{OpenError, entry::id_hash};
 
 /// "ALDL", in the header of every ledger: tells it from any other SQLite file.
 const APPLICATION_ID: u32 = 0x414C_444C;
 /// The schema that this program reads and writes.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// A larger file is not read through at the start: the check reads about 1 GB/s.
 const CHECKED_BYTES: u64 = 256 << 20;
 /// How long somebody else's write (a person with the sqlite3 shell) is waited for.
@@ -25,6 +25,7 @@ const BUSY: Duration = Duration::from_secs(5);
 const SCHEMA: &str = "
 CREATE TABLE delivery (
   seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+  id_hash      INTEGER NOT NULL,
   alert        TEXT NOT NULL,
   channel      TEXT NOT NULL,
   recipient    TEXT NOT NULL,
@@ -43,11 +44,13 @@ CREATE TABLE delivery (
   first_try_ms INTEGER,
   digest       TEXT,
   note         TEXT NOT NULL DEFAULT '',
-  payload_hash BLOB NOT NULL,
-  UNIQUE (alert, channel, recipient)
+  payload_hash BLOB NOT NULL
 ) STRICT;
 -- Apart, so that a change of state does not write the words again.
-CREATE TABLE letter (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS letter (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL) STRICT;
+-- (alert, channel, recipient) are never twice: the one writer looks before it inserts. Of hashes
+-- alone, because ids come in no order: each new one changes a page somewhere in this index.
+CREATE INDEX ids      ON delivery (id_hash);
 CREATE INDEX due      ON delivery (channel, due_ms, seq) WHERE state IN ('pending', 'retry_at');
 CREATE INDEX leased   ON delivery (due_ms)               WHERE state IN ('claimed', 'sending');
 CREATE INDEX doubtful ON delivery (channel, seq)         WHERE state = 'in_doubt';
@@ -55,21 +58,6 @@ CREATE INDEX finished ON delivery (updated_ms)           WHERE state IN ('delive
 CREATE INDEX unburied ON delivery (channel, seq)         WHERE unburied = 1;
 CREATE INDEX together ON delivery (digest)
   WHERE state = 'retry_at' AND digest IS NOT NULL;
-";
-
-/// From version 1, which kept the words in the same row and knew neither digests nor burials.
-/// What had failed by then was never published, and is not now.
-const FROM_1: &str = "
-ALTER TABLE delivery RENAME TO delivery_1;
-DROP INDEX due; DROP INDEX leased; DROP INDEX doubtful; DROP INDEX finished;
-";
-const MOVE_1: &str = "
-INSERT INTO delivery (seq, alert, channel, recipient, state, due_ms, fence, attempts, conflicts,
-    created_ms, updated_ms, first_try_ms, note, payload_hash)
-  SELECT seq, alert, channel, recipient, state, due_ms, fence, attempts, conflicts,
-    created_ms, updated_ms, first_try_ms, note, payload_hash FROM delivery_1;
-INSERT INTO letter SELECT seq, payload FROM delivery_1;
-DROP TABLE delivery_1;
 ";
 
 /// Opens a ledger, or makes one where there is no file or an empty one. The connection must be
@@ -243,7 +231,7 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     match (application, version) {
         (0, 0) if objects == 0 => make(&mut connection)?,
         (APPLICATION_ID, VERSION) => check(&connection, path)?,
-        (APPLICATION_ID, 1) => bring_up(&mut connection)?,
+        (APPLICATION_ID, former @ 1..VERSION) => bring_up(&mut connection, former)?,
         (APPLICATION_ID, found) if found > VERSION => return Err(Fault::Newer(found)),
         (APPLICATION_ID, found) => {
             return Err(Fault::Damaged(format!("its schema version is {found}")));
@@ -258,6 +246,10 @@ fn connect(path: &Path) -> Result<Connection, Fault> {
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    // Plans do not depend on what is bound; without this it prepares statements again to see.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // In KiB: the inner pages of the index of ids stay in memory up to some ten million entries.
+    connection.pragma_update(None, "cache_size", -8192)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
@@ -272,12 +264,42 @@ fn make(connection: &mut Connection) -> Result<(), Fault> {
     Ok(transaction.commit()?)
 }
 
-/// Makes the present schema out of version 1, in one transaction.
-fn bring_up(connection: &mut Connection) -> Result<(), Fault> {
+/// Makes the present schema out of an earlier one, in one transaction. What had failed before
+/// there were burials was never published, and is not now.
+fn bring_up(connection: &mut Connection, version: u32) -> Result<(), Fault> {
+    tracing::info!(from = version, to = VERSION, "bringing the ledger up");
     let transaction = connection.transaction()?;
-    transaction.execute_batch(FROM_1)?;
+    let texts = |query: &str| -> rusqlite::Result<Vec<String>> {
+        let mut statement = transaction.prepare(query)?;
+        statement.query_map([], |row| row.get(0))?.collect()
+    };
+    let indexes = texts(
+        "SELECT name FROM sqlite_schema
+         WHERE type = 'index' AND tbl_name = 'delivery' AND sql IS NOT NULL",
+    )?;
+    for index in indexes {
+        transaction.execute_batch(&format!("DROP INDEX {index}"))?;
+    }
+    let columns = texts("SELECT name FROM pragma_table_info('delivery') WHERE name <> 'payload'")?;
+    let columns = columns.join(", ");
+    transaction.execute_batch("ALTER TABLE delivery RENAME TO former")?;
     transaction.execute_batch(SCHEMA)?;
-    transaction.execute_batch(MOVE_1)?;
+    if version == 1 {
+        transaction.execute_batch("INSERT INTO letter SELECT seq, payload FROM former")?;
+    }
+    {
+        let mut insert = transaction.prepare(&format!(
+            "INSERT INTO delivery (id_hash, {columns}) SELECT ?, {columns} FROM former \
+             WHERE seq = ?"
+        ))?;
+        let mut former = transaction.prepare("SELECT seq, alert FROM former ORDER BY seq")?;
+        let mut former = former.query([])?;
+        while let Some(row) = former.next()? {
+            let (seq, alert): (i64, String) = (row.get(0)?, row.get(1)?);
+            insert.execute((id_hash(&alert), seq))?;
+        }
+    }
+    transaction.execute_batch("DROP TABLE former")?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
 }

@@ -4,9 +4,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{
     reads::{ENTRY, entry},
-    store::{Result, Store, rows},
+    store::{KEY, Result, Store, rows},
 };
-use crate::entry::{Dead, Grave, Inserted, NewEntry};
+use crate::entry::{Dead, Grave, Inserted, NewEntry, id_hash};
 
 /// An entry's (alert, channel, recipient).
 type Key = [String; 3];
@@ -68,25 +68,23 @@ impl Store {
     /// failed -> pending
     pub(super) fn reopen(&self, key: &Key, burial: u32, now_ms: i64) -> Result<Option<bool>> {
         let [alert, channel, recipient] = key;
+        let id_hash = id_hash(alert);
         let reopened = self
             .connection
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "UPDATE delivery
-                 SET state = 'pending', due_ms = ?1, updated_ms = ?1, fence = fence + 1,
+                 SET state = 'pending', due_ms = ?5, updated_ms = ?5, fence = fence + 1,
                      first_try_ms = NULL, digest = NULL, unburied = 0
-                 WHERE alert = ?2 AND channel = ?3 AND recipient = ?4
-                   AND state = 'failed' AND burials = ?5",
-            )?
-            .execute(params![now_ms, alert, channel, recipient, burial])?;
+                 WHERE {KEY} AND state = 'failed' AND burials = ?6"
+            ))?
+            .execute(params![id_hash, alert, channel, recipient, now_ms, burial])?;
         if reopened == 1 {
             return Ok(Some(true));
         }
         let known = self
             .connection
-            .prepare_cached(
-                "SELECT 1 FROM delivery WHERE alert = ? AND channel = ? AND recipient = ?",
-            )?
-            .query_row(params![alert, channel, recipient], |_| Ok(()))
+            .prepare_cached(&format!("SELECT 1 FROM delivery WHERE {KEY}"))?
+            .query_row(params![id_hash, alert, channel, recipient], |_| Ok(()))
             .optional()?;
         Ok(known.map(|()| false))
     }
@@ -96,12 +94,13 @@ impl Store {
         let [alert, channel, recipient] = key;
         let seq: Option<i64> = self
             .connection
-            .prepare_cached(
-                "DELETE FROM delivery
-                 WHERE alert = ? AND channel = ? AND recipient = ? AND state = 'failed'
-                   AND attempts = 0 RETURNING seq",
-            )?
-            .query_row(params![alert, channel, recipient], |row| row.get(0))
+            .prepare_cached(&format!(
+                "DELETE FROM delivery WHERE {KEY} AND state = 'failed' AND attempts = 0
+                 RETURNING seq"
+            ))?
+            .query_row(params![id_hash(alert), alert, channel, recipient], |row| {
+                row.get(0)
+            })
             .optional()?;
         self.connection
             .prepare_cached("DELETE FROM letter WHERE seq = ?")?
@@ -113,11 +112,12 @@ impl Store {
     pub(super) fn letter(&self, key: &Key) -> Result<Option<Vec<u8>>> {
         let [alert, channel, recipient] = key;
         self.connection
-            .prepare_cached(
-                "SELECT payload FROM delivery JOIN letter USING (seq)
-                 WHERE alert = ? AND channel = ? AND recipient = ?",
-            )?
-            .query_row(params![alert, channel, recipient], |row| row.get(0))
+            .prepare_cached(&format!(
+                "SELECT payload FROM delivery JOIN letter USING (seq) WHERE {KEY}"
+            ))?
+            .query_row(params![id_hash(alert), alert, channel, recipient], |row| {
+                row.get(0)
+            })
             .optional()
     }
 }

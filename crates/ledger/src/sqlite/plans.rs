@@ -12,6 +12,10 @@ fn the_daily_work_reads_indexes_only() {
             "USING INDEX due (channel=? AND due_ms<?)",
         ),
         (
+            "SELECT seq FROM delivery WHERE id_hash = ? AND alert = ? AND channel = ?",
+            "USING INDEX ids (id_hash=?)",
+        ),
+        (
             "SELECT seq FROM delivery WHERE state IN ('claimed', 'sending') \
                  AND state = 'sending' AND due_ms <= ?3",
             "USING INDEX leased (due_ms<?)",

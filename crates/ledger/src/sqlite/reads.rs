@@ -3,7 +3,7 @@
 use rusqlite::{Row, ToSql, params};
 
 use super::store::{Result, Store, rows, state, ticket};
-use crate::entry::{Doubt, Entry, Filter, Standing, State};
+use crate::entry::{Doubt, Entry, Filter, Standing, State, id_hash};
 
 /// The columns of an entry, as [`entry`] reads them.
 pub(super) const ENTRY: &str = "alert, channel, recipient, state, attempts, conflicts, doubted, \
@@ -90,9 +90,10 @@ impl Store {
     pub(super) fn look(&self, alert: &str) -> Result<Vec<Entry>> {
         self.connection
             .prepare_cached(&format!(
-                "SELECT {ENTRY} FROM delivery WHERE alert = ? ORDER BY channel, recipient"
+                "SELECT {ENTRY} FROM delivery WHERE id_hash = ? AND alert = ?
+                 ORDER BY channel, recipient"
             ))?
-            .query_map([alert], entry)?
+            .query_map(params![id_hash(alert), alert], entry)?
             .collect()
     }
 

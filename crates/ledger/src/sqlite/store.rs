@@ -5,9 +5,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use crate::entry::{
     Claim, Decision, Inserted, NewEntry, Outcome, Recorded, State, Swept, Ticket, Wanted, hash,
+    id_hash,
 };
 
 pub(super) type Result<T> = rusqlite::Result<T>;
+
+/// What finds one entry: its alert's [`id_hash`], alert, channel and recipient.
+pub(super) const KEY: &str = "id_hash = ?1 AND alert = ?2 AND channel = ?3 AND recipient = ?4";
 
 /// The ledger's tables, behind their transitions.
 pub(super) struct Store {
@@ -22,37 +26,46 @@ impl Store {
     /// nothing -> pending
     pub(super) fn insert(&self, entry: &NewEntry, now_ms: i64) -> Result<Inserted> {
         let hash = hash(&entry.payload);
-        let key = (&entry.alert, &entry.channel, &entry.recipient);
-        let new = self
+        let (alert, id_hash) = (&entry.alert, id_hash(&entry.alert));
+        // The one writer asks and inserts in one transaction: nobody comes between.
+        let known: Option<(i64, State, [u8; 32])> = self
             .connection
-            .prepare_cached(
-                "INSERT INTO delivery (alert, channel, recipient, state, due_ms, created_ms, \
-                 updated_ms, payload_hash)
-                 VALUES (?1, ?2, ?3, 'pending', ?4, ?4, ?4, ?5)
-                 ON CONFLICT (alert, channel, recipient) DO NOTHING",
-            )?
-            .execute(params![key.0, key.1, key.2, now_ms, hash])?;
-        if new == 1 {
-            let seq = self.connection.last_insert_rowid();
+            .prepare_cached(&format!(
+                "SELECT seq, state, payload_hash FROM delivery WHERE {KEY}"
+            ))?
+            .query_row(
+                params![id_hash, alert, entry.channel, entry.recipient],
+                |row| Ok((row.get(0)?, state(row, 1)?, row.get(2)?)),
+            )
+            .optional()?;
+        if let Some((seq, state, known)) = known {
+            if known == hash {
+                return Ok(Inserted::Known(state));
+            }
             self.connection
-                .prepare_cached("INSERT INTO letter (seq, payload) VALUES (?, ?)")?
-                .execute(params![seq, entry.payload])?;
-            return Ok(Inserted::New);
-        }
-        let (seq, state, known): (i64, State, [u8; 32]) = self
-            .connection
-            .prepare_cached(
-                "SELECT seq, state, payload_hash FROM delivery
-                 WHERE alert = ? AND channel = ? AND recipient = ?",
-            )?
-            .query_row(key, |row| Ok((row.get(0)?, state(row, 1)?, row.get(2)?)))?;
-        if known == hash {
-            return Ok(Inserted::Known(state));
+                .prepare_cached("UPDATE delivery SET conflicts = conflicts + 1 WHERE seq = ?")?
+                .execute([seq])?;
+            return Ok(Inserted::Conflict(state));
         }
         self.connection
-            .prepare_cached("UPDATE delivery SET conflicts = conflicts + 1 WHERE seq = ?")?
-            .execute([seq])?;
-        Ok(Inserted::Conflict(state))
+            .prepare_cached(
+                "INSERT INTO delivery (id_hash, alert, channel, recipient, state, due_ms, \
+                 created_ms, updated_ms, payload_hash)
+                 VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?5, ?5, ?6)",
+            )?
+            .execute(params![
+                id_hash,
+                alert,
+                entry.channel,
+                entry.recipient,
+                now_ms,
+                hash
+            ])?;
+        let seq = self.connection.last_insert_rowid();
+        self.connection
+            .prepare_cached("INSERT INTO letter (seq, payload) VALUES (?, ?)")?
+            .execute(params![seq, entry.payload])?;
+        Ok(Inserted::New)
     }
 
     /// pending or a due `retry_at` -> claimed or sending.
@@ -299,10 +312,10 @@ impl Store {
             .connection
             .prepare_cached(&format!(
                 "UPDATE delivery SET {change}, due_ms = ?1, updated_ms = ?1
-                 WHERE alert = ?2 AND channel = coalesce(?3, channel)
+                 WHERE id_hash = ?5 AND alert = ?2 AND channel = coalesce(?3, channel)
                    AND recipient = coalesce(?4, recipient) AND state = 'in_doubt'"
             ))?
-            .execute(params![now_ms, alert, channel, recipient])?;
+            .execute(params![now_ms, alert, channel, recipient, id_hash(alert)])?;
         Ok(resolved as u64)
     }
 

@@ -1,5 +1,6 @@
 //! A ledger that has delivered much before.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -24,10 +25,10 @@ pub(crate) fn delivered(ledger: &Path, channel: &str, entries: u64) -> Result<()
     let transaction = connection.transaction()?;
     let (now_ms, payload) = (now_us() / 1000, alert(0).to_json());
     transaction.execute(
-        "INSERT INTO delivery (alert, channel, recipient, state, due_ms, fence, attempts,
+        "INSERT INTO delivery (id_hash, alert, channel, recipient, state, due_ms, fence, attempts,
              created_ms, updated_ms, first_try_ms, note, payload_hash)
          WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
-         SELECT format('%08x-0000-5000-8000-%012x', random() & 4294967295, n), ?2, 'endpoint',
+         SELECT random(), format('00000000-0000-5000-8000-%012x', n), ?2, 'endpoint',
              'delivered', ?3, 1, 1, ?3, ?3, ?3, 'answered 200', randomblob(32) FROM number",
         params![i64::try_from(entries)?, channel, now_ms],
     )?;
@@ -37,6 +38,9 @@ pub(crate) fn delivered(ledger: &Path, channel: &str, entries: u64) -> Result<()
     )?;
     transaction.commit()?;
     connection.pragma_update(None, "journal_mode", "wal")?;
+    drop(connection);
+    // What was delivered before is long on the disk.
+    File::open(ledger)?.sync_all()?;
     println!(
         "filled the ledger in {} s: {} MB",
         begun.elapsed().as_secs(),

@@ -40,9 +40,12 @@ struct Args {
     /// Seconds at that rate
     #[arg(long, default_value_t = 10)]
     seconds: u32,
-    /// Entries, all delivered, that the ledger holds before
+    /// Measures also with so many entries, all delivered, in the ledger before
     #[arg(long, default_value_t = 0)]
     entries: u64,
+    /// How often each is measured, in turns
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    repeats: u16,
     /// The channel's `concurrency`
     #[arg(long, default_value_t = 64)]
     concurrency: u16,
@@ -75,16 +78,18 @@ fn measure(args: &Args) -> Result<()> {
     let stage = Stage::on(&broker)?;
     stage.declare(&[])?;
     let receiver = Receiver::start(stage.folder())?;
-    let ledger = stage.folder().join("webhook.ledger");
-    if args.entries > 0 {
-        drop(start(&stage, &receiver, args, &ledger)?.terminate()?);
-        fill::delivered(&ledger, CHANNEL, args.entries)?;
-    }
     let url = stage.vhost().url();
-    println!(
-        "{} alerts, concurrency {}, {} entries in the ledger before",
-        args.alerts, args.concurrency, args.entries
-    );
+    let bench = Bench {
+        stage: &stage,
+        receiver: &receiver,
+        args,
+    };
+    let full = stage.folder().join("full.ledger");
+    if args.entries > 0 {
+        drop(bench.start(&full)?.terminate()?);
+        fill::delivered(&full, CHANNEL, args.entries)?;
+    }
+    println!("{} alerts, concurrency {}", args.alerts, args.concurrency);
     let client = limits::plain_client(&receiver, args.alerts, args.concurrency)?;
     row("limit: plain HTTP client", client);
     let alone = limits::ledger_alone(stage.folder(), args.alerts)?;
@@ -93,54 +98,112 @@ fn measure(args: &Args) -> Result<()> {
     let consumed = limits::plain_consumer(&url, QUEUE, args.alerts)?;
     row("limit: plain consumer", consumed);
 
-    load::publish(&url, QUEUE, args.alerts)?;
-    receiver.forget()?;
-    let channel = start(&stage, &receiver, args, &ledger)?;
-    let arrived = all(&receiver, args.alerts)?;
-    row("channel-boy", arrived.per_s());
-    println!(
-        "{:<28} {:>9.0}%",
-        "  of the lowest limit",
-        100.0 * arrived.per_s() / client.min(alone).min(consumed)
-    );
-    println!("{:<28} {:>10}", "  resident", resident(&channel)?);
-
-    receiver.forget()?;
-    load::publish_at(&url, QUEUE, args.rate, args.seconds)?;
-    let arrived = all(&receiver, (args.rate * args.seconds) as usize)?;
-    println!(
-        "{:<28} {:>7.1} ms {:>7.1} ms {:>7.1} ms",
-        format!("p50, p99, max at {}/s", args.rate),
-        arrived.p50_ms,
-        arrived.p99_ms,
-        arrived.max_ms
-    );
-    println!("{:<28} {:>10}", "  resident", resident(&channel)?);
-    channel.terminate()?.successful()?;
+    let (mut new, mut old) = (Vec::new(), Vec::new());
+    for round in 0..args.repeats {
+        println!("an empty ledger");
+        let empty = stage.folder().join(format!("empty.{round}.ledger"));
+        new.push(bench.run(&empty)?);
+        if args.entries > 0 {
+            println!("{} entries in the ledger before", args.entries);
+            old.push(bench.run(&full)?);
+        }
+    }
+    let lowest = client.min(alone).min(consumed);
+    let of_lowest = 100.0 * median(&new, |figures| figures.per_s) / lowest;
+    println!("medians of {}:", args.repeats);
+    println!("{:<28} {of_lowest:>9.0}%", "  empty, of the lowest limit");
+    if args.entries > 0 {
+        for (what, of) in [
+            ("deliveries/s", (|f| f.per_s) as fn(&Figures) -> f64),
+            ("p50", |f| f.p50_ms),
+            ("p99", |f| f.p99_ms),
+        ] {
+            let (new, old) = (median(&new, of), median(&old, of));
+            let change = 100.0 * (old / new - 1.0);
+            println!("  {what:<26} {new:>10.1} -> {old:>10.1} {change:>+5.0}%");
+        }
+    }
     Ok(())
+}
+
+/// What one run of a channel came to.
+struct Figures {
+    per_s: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+fn median(runs: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
+    let mut values: Vec<f64> = runs.iter().map(of).collect();
+    values.sort_by(f64::total_cmp);
+    let half = values.len() / 2;
+    match values.len() % 2 {
+        0 => f64::midpoint(values[half - 1], values[half]),
+        _ => values[half],
+    }
+}
+
+/// What all runs share.
+struct Bench<'a> {
+    stage: &'a Stage,
+    receiver: &'a Receiver,
+    args: &'a Args,
+}
+
+impl Bench<'_> {
+    /// What waits in the queue, as fast as it goes; then at a rate.
+    fn run(&self, ledger: &Path) -> Result<Figures> {
+        let (receiver, args) = (self.receiver, self.args);
+        let url = self.stage.vhost().url();
+        load::publish(&url, QUEUE, args.alerts)?;
+        receiver.forget()?;
+        let channel = self.start(ledger)?;
+        let per_s = all(receiver, args.alerts)?.per_s();
+        row("  channel-boy", per_s);
+        println!("{:<28} {:>10}", "    resident", resident(&channel)?);
+
+        receiver.forget()?;
+        load::publish_at(&url, QUEUE, args.rate, args.seconds)?;
+        let arrived = all(receiver, (args.rate * args.seconds) as usize)?;
+        println!(
+            "{:<28} {:>7.1} ms {:>7.1} ms {:>7.1} ms",
+            format!("  p50, p99, max at {}/s", args.rate),
+            arrived.p50_ms,
+            arrived.p99_ms,
+            arrived.max_ms
+        );
+        println!("{:<28} {:>10}", "    resident", resident(&channel)?);
+        channel.terminate()?.successful()?;
+        Ok(Figures {
+            per_s,
+            p50_ms: arrived.p50_ms,
+            p99_ms: arrived.p99_ms,
+        })
+    }
+
+    fn start(&self, ledger: &Path) -> Result<Program> {
+        let config = format!(
+            "[channel.{CHANNEL}]\nsink = \"webhook\"\nurl = \"{}\"\nconcurrency = {}\n\
+             backlog = 1000000\n",
+            self.receiver.url(),
+            self.args.concurrency
+        );
+        let mut program = self
+            .stage
+            .program("channel-boy")?
+            .args(["--channel", CHANNEL])
+            .arg("--config")
+            .arg(self.stage.file("channels.toml", config)?)
+            .arg("--ledger")
+            .arg(ledger)
+            .start()?;
+        program.says("consuming")?;
+        Ok(program)
+    }
 }
 
 fn row(what: &str, per_s: f64) {
     println!("{what:<28} {per_s:>8.0}/s");
-}
-
-fn start(stage: &Stage, receiver: &Receiver, args: &Args, ledger: &Path) -> Result<Program> {
-    let config = format!(
-        "[channel.{CHANNEL}]\nsink = \"webhook\"\nurl = \"{}\"\nconcurrency = {}\n\
-         backlog = 1000000\n",
-        receiver.url(),
-        args.concurrency
-    );
-    let mut program = stage
-        .program("channel-boy")?
-        .args(["--channel", CHANNEL])
-        .arg("--config")
-        .arg(stage.file("channels.toml", config)?)
-        .arg("--ledger")
-        .arg(ledger)
-        .start()?;
-    program.says("consuming")?;
-    Ok(program)
 }
 
 /// Waits until so many have arrived, each once.
