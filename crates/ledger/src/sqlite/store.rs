@@ -366,3 +366,27 @@ pub(super) fn state(row: &Row<'_>, column: usize) -> Result<State> {
 pub(super) fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_alerts_of_one_hash_are_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let (connection, _lock) = crate::sqlite::file::open(&folder.path().join("l")).unwrap();
+        let store = Store::new(connection);
+        let entry = NewEntry {
+            alert: "a".to_owned(),
+            channel: "c".to_owned(),
+            recipient: "r".to_owned(),
+            payload: b"{}".to_vec(),
+        };
+        assert_eq!(store.insert(&entry, 0).unwrap(), Inserted::New);
+        let other = "UPDATE delivery SET alert = 'b'";
+        assert_eq!(store.connection.execute(other, []).unwrap(), 1);
+        assert_eq!(store.insert(&entry, 0).unwrap(), Inserted::New);
+        let known = Inserted::Known(State::Pending);
+        assert_eq!(store.insert(&entry, 0).unwrap(), known);
+    }
+}
