@@ -113,7 +113,7 @@ fn config(flags: &Flags, name: String, shards: u32) -> Config {
         time_header: TIME_HEADER,
         stamp_headers: [READ_HEADER, PUBLISHED_HEADER],
         skew: flags.max_skew,
-        prefetch: 64,
+        prefetch: 256,
         progress_every: Duration::from_secs(1),
         renew_after: flags.renew_after,
         reluctance: flags.reluctance,

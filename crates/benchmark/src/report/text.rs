@@ -14,8 +14,8 @@ an alert for those trades that the publisher tells it tip an order. So the same 
 way, and what is between the two is what Aldebaran costs. Milliseconds from the moment at which the
 purchase that tips an order was due until its alert is received. At saturation there is no
 schedule: a trade counts as due when it is made, so those latencies tell how long the queues
-within are and are no answer time. Up to 250,000 trades/s there is one shard, from 500,000 on there
-are two; a message is sent with what came within a millisecond, 256 trades at most.";
+within are and are no answer time. There is one shard; a message is sent with what came within a
+millisecond, 256 trades at most.";
 
 pub(crate) const STEPS: &str = "\
 p50 / p99 in milliseconds, medians over the repeats. From due to publish is what the publisher
