@@ -22,6 +22,8 @@ pub(crate) fn point(name: &str) {
     }
     if armed::STOP.comes_by(name) {
         let _ = kill_process(getpid(), Signal::STOP);
+        // Any thread may take the signal, in its own time; once one has, this one goes no further.
+        while armed::is_stop_pending() {}
     }
 }
 
@@ -32,8 +34,19 @@ mod armed {
         atomic::{AtomicU64, Ordering},
     };
 
+    use rustix::process::Signal;
+
     pub(super) static CRASH: LazyLock<Trap> = LazyLock::new(|| Trap::of("ALDEBARAN_CRASH_AT"));
     pub(super) static STOP: LazyLock<Trap> = LazyLock::new(|| Trap::of("ALDEBARAN_STOP_AT"));
+
+    /// Whether a SIGSTOP to the process waits for a thread to take it; see proc(5).
+    pub(super) fn is_stop_pending() -> bool {
+        const STOP: u64 = 1 << (Signal::STOP.as_raw() - 1);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+        let pending = pending.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        pending.is_some_and(|mask| mask & STOP != 0)
+    }
 
     /// A point, and how often it is passed before something happens.
     pub(super) struct Trap {

@@ -17,7 +17,7 @@ mod counting;
 mod mail;
 mod message;
 mod nagios;
-mod peak;
+mod observed;
 mod program;
 mod runtime;
 mod stage;

@@ -85,12 +85,26 @@ impl<'a> Section<'a> {
 
     /// One of several words.
     pub(crate) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
-        let word = self.text(key)?;
-        let chosen = choices.iter().find(|(name, _)| *name == word);
+        self.choice_or(key, choices, "")
+    }
+
+    /// The same; `remedy` is said to whoever wants another one.
+    pub(crate) fn choice_or<T: Copy>(
+        &mut self,
+        key: &str,
+        choices: &[(&str, T)],
+        remedy: &str,
+    ) -> Option<T> {
+        let word = self.get(key)?.get_ref().as_str();
+        let chosen = choices.iter().find(|(name, _)| Some(*name) == word);
         if chosen.is_none() {
             let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
             let names = names.join(", ");
-            self.problem(key, &format!("is {word:?}; it may be one of: {names}"));
+            let words = match word {
+                Some(word) => format!("is {word:?}; it may be one of: {names}{remedy}"),
+                None => format!("must be in quotes and one of: {names}{remedy}"),
+            };
+            self.problem(key, &words);
         }
         chosen.map(|(_, value)| *value)
     }

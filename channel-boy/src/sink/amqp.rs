@@ -55,7 +55,10 @@ fn build(section: &mut Section<'_>) -> Option<Built> {
     let timeout = section
         .duration("timeout")
         .unwrap_or(Duration::from_secs(30));
-    let pool = Pool::new(&endpoint?, "channel-boy", CONNECTIONS, timeout);
+    let endpoint = endpoint?.with_timeout(timeout);
+    let pool = Pool::new(endpoint, "channel-boy", CONNECTIONS)
+        .map_err(|error| section.problem("url", &words(&error)))
+        .ok()?;
     Some(Built {
         sink: Box::new(Amqp {
             pool,
@@ -220,7 +223,11 @@ impl Amqp {
 }
 
 fn words(error: &Error) -> String {
-    one_line(&format!("failed to {error}"), 300)
+    let remedy = match error.is_of_a_stranger() {
+        true => ": if its authority is your own, ca_file names the file of its certificates",
+        false => "",
+    };
+    one_line(&format!("failed to {error}{remedy}"), 300)
 }
 
 #[cfg(test)]
@@ -231,7 +238,7 @@ mod tests {
     fn sink(target: Target) -> Amqp {
         let endpoint = Endpoint::parse("amqp://127.0.0.1:1/%2f", None).unwrap();
         Amqp {
-            pool: Pool::new(&endpoint, "test", 1, Duration::from_secs(1)),
+            pool: Pool::new(endpoint, "test", 1).unwrap(),
             target,
             idempotent: false,
             timeout: Duration::from_secs(1),

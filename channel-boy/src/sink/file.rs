@@ -259,4 +259,24 @@ mod tests {
         let answer = samples::send(&built(Path::new("/dev/full")), &samples::alert("1")).await;
         assert_ne!(answer.word(), "delivered", "{answer:?}");
     }
+
+    /// A lock is waited for a while, and then the alert is tried again.
+    #[tokio::test]
+    async fn a_file_that_another_process_keeps_locked_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("alerts.jsonl");
+        let other = File::create(&path).unwrap();
+        flock(&other, FlockOperation::LockExclusive).unwrap();
+        let answer = samples::send(&built(&path), &samples::alert("1")).await;
+        let Answer::NotTaken { why, .. } = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(why.contains("another process keeps it locked"), "{why}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"");
+        let (built, alert) = (built(&path), samples::alert("1"));
+        let sending = tokio::spawn(async move { samples::send(&built, &alert).await });
+        drop(other);
+        let answer = sending.await.unwrap();
+        assert_eq!(answer.word(), "delivered", "{answer:?}");
+    }
 }

@@ -50,7 +50,27 @@ pub async fn connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Erro
     tried.map_err(|error| endpoint.name_in(error))
 }
 
+/// Connects, once; what is wrong is said with a program's flags as the remedy.
 async fn try_to_connect(endpoint: &Endpoint, name: &str) -> Result<Connection, Error> {
+    let tried = try_once(endpoint, name).await;
+    tried.map_err(|error| match (error.is_of_a_stranger(), error) {
+        (_, Error::Denied(words)) => Error::Denied(format!(
+            "{words} (broker {endpoint}; user, password and vhost are those of --amqp-url or \
+             ALDEBARAN_AMQP_URL)"
+        )),
+        (_, Error::Lost(words)) if words.contains("native certificates") => Error::Denied(format!(
+            "{words}: this system has no certificates of its own, which TLS needs even with \
+             --tls-ca: install the package ca-certificates"
+        )),
+        (true, Error::Lost(words)) => Error::Lost(format!(
+            "{words}: if its authority is your own, --tls-ca names the file of its certificates"
+        )),
+        (_, error) => error,
+    })
+}
+
+/// Connects, once.
+pub(crate) async fn try_once(endpoint: &Endpoint, name: &str) -> Result<Connection, Error> {
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let builder = DefaultConnectionBuilder::new()?
         .with_uri(endpoint.uri.clone())
@@ -64,17 +84,7 @@ async fn try_to_connect(endpoint: &Endpoint, name: &str) -> Result<Connection, E
             ));
             Ok(Connection { inner })
         }
-        Ok(Err(error)) => Err(match Error::from(error) {
-            Error::Denied(words) => Error::Denied(format!(
-                "{words} (broker {endpoint}; user, password and vhost are those of --amqp-url or \
-                 ALDEBARAN_AMQP_URL)"
-            )),
-            Error::Lost(words) if words.contains("native certificates") => Error::Denied(format!(
-                "{words}: this system has no certificates of its own, which TLS needs even with \
-                 --tls-ca: install the package ca-certificates"
-            )),
-            error => error,
-        }),
+        Ok(Err(error)) => Err(error.into()),
         Err(_) => Err(Error::Lost(format!(
             "no answer within {:?}",
             endpoint.timeout

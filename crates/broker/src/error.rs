@@ -3,6 +3,13 @@
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
+/// The TLS library's words for the certificate of an authority that is not trusted, or of one
+/// that only has a trusted one's name. They are all that comes through the client library.
+const STRANGERS: [&str; 2] = [
+    "invalid peer certificate: UnknownIssuer",
+    "invalid peer certificate: BadSignature",
+];
+
 /// What went wrong, by what a caller can do about it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -49,6 +56,15 @@ impl Error {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         matches!(self, Error::Lost(_))
+    }
+
+    /// Whether the broker shows a certificate of an authority that is not trusted here.
+    #[must_use]
+    pub fn is_of_a_stranger(&self) -> bool {
+        let Error::Lost(words) = self else {
+            return false;
+        };
+        STRANGERS.iter().any(|stranger| words.contains(stranger))
     }
 
     /// Whether the same message may be published again on the same channel.

@@ -116,6 +116,7 @@ impl PrivateBroker {
             std::thread::sleep(Duration::from_millis(25));
         };
         Err(Error::Start {
+            server: "RabbitMQ node",
             reason,
             log: self.log_excerpt(),
         })

@@ -1,14 +1,21 @@
-//! What can go wrong with a private broker, in words that name the remedy.
+//! What can go wrong with a private server, in words that name the remedy.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a private broker could not be started or used. Reads after "failed to ..".
+/// Why a private broker, or another private server, could not be started or used. Reads after "failed to ..".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No RabbitMQ release lies where one is looked for.
-    #[error("find a RabbitMQ release below {0}: install the package rabbitmq-server")]
-    NotInstalled(PathBuf),
+    /// The server does not lie where it is looked for.
+    #[error("find {server} below {below}: install the package {package}")]
+    NotInstalled {
+        /// Its name.
+        server: &'static str,
+        /// Where it should lie.
+        below: PathBuf,
+        /// Debian's package of it.
+        package: &'static str,
+    },
     /// `chroot` and `mount` are for root only.
     #[error("run RabbitMQ out of a Debian 13 tree: chroot and mount need root")]
     NeedsRoot,
@@ -20,9 +27,11 @@ pub enum Error {
         /// What debootstrap said, or why it could not be run.
         reason: String,
     },
-    /// The node ended, or did not answer in time.
-    #[error("start the private RabbitMQ node: {reason}; its log says:\n{log}")]
+    /// The server ended, or did not answer in time.
+    #[error("start the private {server}: {reason}; its log says:\n{log}")]
     Start {
+        /// Its name.
+        server: &'static str,
         /// What happened instead.
         reason: String,
         /// Its first errors, or the last lines that it wrote.
@@ -57,8 +66,8 @@ pub enum Error {
     },
 }
 
-/// Says which step an I/O error belongs to.
-pub(crate) fn doing(step: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
+/// Says which step an I/O error belongs to: for `map_err`, with the step as in "failed to ..".
+pub fn doing(step: impl Into<String>) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::Io {
         doing: step.into(),
         source,

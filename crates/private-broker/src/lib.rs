@@ -32,7 +32,7 @@ mod vhost;
 
 pub use broker::{PrivateBroker, Settings};
 pub use certificate::write_certificates;
-pub use error::Error;
+pub use error::{Error, doing};
 pub use folder::Folder;
 pub use kept::Kept;
 pub use management::Management;

@@ -108,5 +108,9 @@ fn server_below(root: &Path) -> Result<PathBuf, Error> {
                 .is_file()
         })
         .max()
-        .ok_or_else(|| Error::NotInstalled(root.join(LIBRARY)))
+        .ok_or_else(|| Error::NotInstalled {
+            server: "a RabbitMQ release",
+            below: root.join(LIBRARY),
+            package: "rabbitmq-server",
+        })
 }

@@ -4,9 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
+use private_broker::{Error, doing};
 use rustix::process::geteuid;
-
-use crate::error::{Error, doing};
 
 /// Made by Debian's package.
 const ACCOUNT: &str = "postgres";

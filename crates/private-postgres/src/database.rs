@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::error::Error;
+use private_broker::Error;
+
 use crate::installation::{Installation, output};
 use crate::server::{OWNER, PASSWORD};
 

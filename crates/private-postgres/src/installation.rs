@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::error::Error;
+use private_broker::Error;
 
 const RELEASES: &str = "/usr/lib/postgresql";
 
@@ -29,12 +29,20 @@ impl Installation {
             .map(|release| Self {
                 programs: release.join("bin"),
             })
-            .ok_or(Error::NotInstalled)
+            .ok_or_else(not_installed)
     }
 
     /// The path of a program, as `initdb`.
     pub(crate) fn program(&self, name: &str) -> OsString {
         self.programs.join(name).into_os_string()
+    }
+}
+
+fn not_installed() -> Error {
+    Error::NotInstalled {
+        server: "PostgreSQL",
+        below: RELEASES.into(),
+        package: "postgresql-15",
     }
 }
 
@@ -44,7 +52,7 @@ pub(crate) fn output(
     environment: &[(&str, &str)],
     folder: &Path,
 ) -> Result<String, Error> {
-    let (program, arguments) = command.split_first().ok_or(Error::NotInstalled)?;
+    let (program, arguments) = command.split_first().ok_or_else(not_installed)?;
     let failed = |reason: String| Error::Command {
         command: command
             .iter()

@@ -20,10 +20,9 @@
 
 mod account;
 mod database;
-mod error;
 mod installation;
 mod server;
 
 pub use database::Database;
-pub use error::Error;
+pub use private_broker::Error;
 pub use server::PrivatePostgres;

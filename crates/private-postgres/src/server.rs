@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use private_broker::{Folder, Kept, free_port, write_certificates};
+use private_broker::{Error, Folder, Kept, doing, free_port, write_certificates};
 
 use crate::account::{as_account, give};
 use crate::database::Database;
-use crate::error::{Error, doing};
 use crate::installation::{Installation, output};
 
 pub(crate) const OWNER: &str = "aldebaran";
@@ -85,6 +84,7 @@ impl PrivatePostgres {
             thread::sleep(Duration::from_millis(50));
         };
         Err(Error::Start {
+            server: "PostgreSQL",
             reason,
             log: self.log_excerpt(),
         })
@@ -192,10 +192,7 @@ fn data(folder: &Path) -> PathBuf {
 fn make_cluster(installation: &Installation, folder: &Path) -> Result<(), Error> {
     let password = folder.join("password");
     fs::write(&password, PASSWORD).map_err(doing("write the password"))?;
-    write_certificates(folder).map_err(|error| Error::Command {
-        command: "openssl".to_owned(),
-        reason: error.to_string(),
-    })?;
+    write_certificates(folder)?;
     give(folder)?;
     let mut initdb: Vec<OsString> = vec![installation.program("initdb")];
     initdb.extend(

@@ -1,11 +1,13 @@
 //! `channel-boy`: each alert once, to people and programs.
 
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use private_broker::Release;
+use private_broker::{Folder, Release};
 use tests::{
-    MailServer, Outcome, Program, Stage, Webhook, alert_of, on_a_stage, on_each_release, until,
+    Finished, MailServer, Outcome, Program, Stage, Start, Webhook, alert_of, binary, on_a_stage,
+    on_each_release, until,
 };
 use topology::names::ALERT;
 use trade::{Alert, OVER_PURCHASE, alert_id};
@@ -119,6 +121,37 @@ fn a_webhook_gets_each_alert_once_with_its_id_as_idempotency_key() -> Outcome {
 }
 
 /// Starts a channel-boy whose ledger stays in the test's folder.
+/// NSCA's own numbers and names of its methods, beside the two that are there.
+#[test]
+fn check_refuses_every_method_of_nsca_that_is_not_there_and_says_what_to_do() -> Outcome {
+    let folder = Folder::temporary("aldebaran-check-")?;
+    let file = folder.path().join("channels.toml");
+    let check = |method: &str| -> Result<Finished> {
+        let keys = "[channel.nagios]\nsink = 'nagios'\nway = 'nsca'\naddress = '127.0.0.1'\n\
+                    host = 'desk'\nservice = 'alerts'\n";
+        fs::write(&file, format!("{keys}encryption = {method}\n"))?;
+        let channel_boy = Start::new("check", binary("channel-boy")?, folder.path());
+        let channel_boy = channel_boy.arg("check").arg("--config").arg(&file);
+        channel_boy.run()
+    };
+    for method in ["'none'", "'xor'"] {
+        check(method)?.successful()?;
+    }
+    let numbers = (0..=26).map(|number| number.to_string());
+    let names = ["DES", "3DES", "BLOWFISH", "RIJNDAEL-256", "XOR", "1", ""];
+    let names = names.into_iter().map(|name| format!("'{name}'"));
+    for method in numbers.chain(names) {
+        let said = check(&method)?.with_code(2)?.log;
+        let place = format!("{}:7: encryption ", file.display());
+        ensure!(said.contains(&place), "{method}: {said}");
+        let remedy = "one of: none, xor (give the server decryption_method = 0 or 1 for them, or \
+                      use way = \"nrdp\" with https)";
+        ensure!(said.contains(remedy), "{method}: {said}");
+        ensure!(said.matches("channels.toml:").count() == 1, "once: {said}");
+    }
+    Ok(())
+}
+
 fn deliver(stage: &Stage, channel: &str, configuration: &PathBuf) -> Result<Program> {
     let ledger = stage.folder().join("ledger");
     let channel_boy = stage

@@ -15,6 +15,7 @@ fn trades_and_alerts_pass_over_tls_with_an_authority_of_ones_own() -> Outcome {
         let publisher = stage.program("publisher")?.env("ALDEBARAN_AMQP_URL", &url);
         let mut without_authority = publisher.args(["--orders", "1"]).start()?;
         without_authority.says("certificate")?;
+        without_authority.says("--tls-ca names the file")?;
         ensure!(
             !without_authority.log().contains("secret-of"),
             "the password is told"

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use private_broker::Release;
-use tests::{Amqp, Outcome, PATIENCE, Stage, on_a_stage, until};
+use tests::{Amqp, Outcome, Program, Stage, on_a_stage, until};
 
 use crate::at_once::play_all;
 use crate::channel::Channel;
@@ -41,7 +41,9 @@ fn play(policy: Policy, point: Point, stage: &Stage, sinks: &Sinks, amqp: &Amqp)
     let keys = format!("on_in_doubt = '{}'\n", policy.name());
     let channel = Channel::by(stage, &name, Route::Webhook, sinks, &keys)?;
     let play = || -> Result<()> {
-        let order = until_killed_in_a_hurry(&name, point, &channel, sinks, amqp)?;
+        let order = until_killed_in_a_hurry(&name, point, &channel, amqp)?;
+        let word = channel.word(&order)?;
+        ensure!(point.leaves(word.as_deref()), "the ledger says {word:?}");
         let expected = point.ending(policy);
         let channel_boy = channel.channel_boy("channel-boy")?.start()?;
         channel.raise(amqp, &order)?;
@@ -65,30 +67,39 @@ fn until_killed_in_a_hurry(
     name: &str,
     point: Point,
     channel: &Channel<'_>,
-    sinks: &Sinks,
     amqp: &Amqp,
 ) -> Result<String> {
     for number in 0..TRIES {
-        let (first, second) = (
-            format!("1st-{name}-{number}"),
-            format!("2nd-{name}-{number}"),
-        );
+        let first = format!("1st-{name}-{number}");
+        let second = format!("2nd-{name}-{number}");
         let mut doomed = channel
             .channel_boy("channel-boy-crash-points")?
+            // One that takes its time is stopped in this place, and never ends.
+            .env("ALDEBARAN_STOP_AT", "claimed:2")
             .env("ALDEBARAN_CRASH_AT", format!("{}:2", point.name()))
             .start()?;
         doomed.says("consuming")?;
         channel.raise(amqp, &first)?;
-        until("the first is there", || {
-            (sinks.counting.accepted(&first).ok()? == 1).then_some(())
-        })?;
+        channel.until_word(&first, "delivered")?;
         channel.raise(amqp, &second)?;
-        let ended = doomed.finish(PATIENCE)?;
-        ensure!(ended.code.is_none(), "it ended by itself");
-        let word = channel.word(&second)?;
-        if point.leaves(word.as_deref()) {
+        if has_hurried(&mut doomed)? {
             return Ok(second);
         }
+        doomed.kill()?;
+        // What it had claimed would be in the next one's way.
+        let channel_boy = channel.channel_boy("channel-boy")?.start()?;
+        channel.until_word(&second, "delivered")?;
+        channel_boy.terminate()?.successful()?;
     }
-    bail!("it was never killed at the point itself")
+    bail!("it went by `claimed` each time")
+}
+
+/// Whether it ended, and was not stopped on its way.
+fn has_hurried(doomed: &mut Program) -> Result<bool> {
+    until("it is killed or stopped", || {
+        if doomed.is_stopped() {
+            return Some(false);
+        }
+        (!doomed.is_running().ok()?).then_some(true)
+    })
 }

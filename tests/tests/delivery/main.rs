@@ -3,6 +3,7 @@
 mod approach;
 mod at_once;
 mod bad_day;
+mod bus;
 mod cell;
 mod channel;
 mod document;

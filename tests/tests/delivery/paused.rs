@@ -1,13 +1,12 @@
 //! A channel-boy that is stopped without its knowledge (SIGSTOP) and goes on when its lease is
 //! over: as a virtual machine that was moved, or a disk that hung.
 
-use std::fs;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use private_broker::Release;
-use tests::{Amqp, Outcome, Program, Stage, on_a_stage, until};
+use tests::{Amqp, Outcome, Stage, on_a_stage, until};
 
 use crate::at_once::play_all;
 use crate::channel::Channel;
@@ -66,7 +65,7 @@ fn play(
         let channel_boy = channel.channel_boy("channel-boy-crash-points")?;
         let channel_boy = channel_boy.env("ALDEBARAN_STOP_AT", point).start()?;
         channel.raise(amqp, &order)?;
-        until("it is stopped", || is_stopped(&channel_boy).then_some(()))?;
+        until("it is stopped", || channel_boy.is_stopped().then_some(()))?;
         // No condition to wait for: the passing of time is what is tested.
         thread::sleep(pause);
         channel_boy.resume()?;
@@ -88,10 +87,4 @@ fn play(
         ))
     };
     play().with_context(|| channel.report())
-}
-
-fn is_stopped(program: &Program) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", program.id())).unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_some_and(|(_, rest)| rest.starts_with('T'))
 }

@@ -37,7 +37,9 @@ pub(super) fn build(section: &mut Section<'_>) -> Option<Nsca> {
     let address = section.required("address", "names the host of the NSCA server");
     let port = section.integer("port", 1..=65535).unwrap_or(5667);
     let methods = [("none", Encryption::None), ("xor", Encryption::Xor)];
-    let encryption = section.choice("encryption", &methods);
+    let remedy = " (give the server decryption_method = 0 or 1 for them, or use way = \"nrdp\" with \
+                  https)";
+    let encryption = section.choice_or("encryption", &methods, remedy);
     let encryption = encryption.unwrap_or(Encryption::Xor);
     let given = section.has_secret("password");
     let password = section.secret("password");

@@ -1,4 +1,4 @@
-//! The most memory that a program takes.
+//! What the system says of a program.
 
 use std::fs;
 use std::time::Duration;
@@ -27,5 +27,13 @@ impl Program {
             matches!(self.is_running(), Ok(false)).then_some(())
         })?;
         Ok(peak)
+    }
+
+    /// Whether its execution was stopped, by [`pause`](Self::pause) or by itself.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
     }
 }
