@@ -2,6 +2,7 @@
 //!
 //! Prints the AMQP URL on standard output when the node answers, and ends with Ctrl-C.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use private_broker::{PrivateBroker, Release, Settings};
@@ -38,12 +39,9 @@ fn main() -> ExitCode {
     }
     match PrivateBroker::start(settings) {
         Ok(broker) => {
-            println!("{}", broker.url());
-            if let Ok(management) = broker.management() {
-                println!("{}", management.url());
-            }
-            if let Some(url) = broker.tls_url() {
-                println!("{url}\n{}", broker.tls_authority().display());
+            if let Err(error) = tell(&broker) {
+                eprintln!("failed to say where the node is: {error}");
+                return ExitCode::FAILURE;
             }
             // Nothing to clean up by hand: the node goes with this process, however it ends.
             loop {
@@ -55,4 +53,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn tell(broker: &PrivateBroker) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", broker.url())?;
+    if let Ok(management) = broker.management() {
+        writeln!(out, "{}", management.url())?;
+    }
+    if let Some(url) = broker.tls_url() {
+        writeln!(out, "{url}\n{}", broker.tls_authority().display())?;
+    }
+    out.flush()
 }

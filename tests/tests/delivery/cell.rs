@@ -155,8 +155,26 @@ impl Scene<'_> {
             if self.cell.point.leaves(word.as_deref()) {
                 return Ok(order);
             }
+            self.settle(&order)?;
         }
         bail!("it was never killed at the point itself")
+    }
+
+    /// Ends what a life left: the next one would deliver it first, and with that connection at
+    /// hand be past its point once more.
+    fn settle(&self, order: &str) -> Result<()> {
+        self.channel.end_leases()?;
+        let channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
+        let resends = self.cell.policy == Policy::Resend;
+        until("what was left is settled", || {
+            match self.channel.word(order).ok()??.as_str() {
+                "delivered" => Some(()),
+                "in_doubt" if !resends => Some(()),
+                _ => None,
+            }
+        })?;
+        channel_boy.terminate()?.successful()?;
+        Ok(())
     }
 
     fn until_killed(&self, order: &str) -> Result<()> {
