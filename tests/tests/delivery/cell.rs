@@ -164,7 +164,8 @@ impl Scene<'_> {
     /// hand be past its point once more.
     fn settle(&self, order: &str) -> Result<()> {
         self.channel.end_leases()?;
-        let channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
+        let mut channel_boy = self.channel.channel_boy("channel-boy")?.start()?;
+        channel_boy.says("consuming")?;
         let resends = self.cell.policy == Policy::Resend;
         until("what was left is settled", || {
             match self.channel.word(order).ok()??.as_str() {
