@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use private_broker::{PrivateBroker, Release, Settings};
-use tests::{Program, Stage, until};
+use tests::{Program, Stage, median, until};
 use trade::Alert;
 
 const SHARDS: u32 = 4;
@@ -176,12 +176,6 @@ fn rebuilt(spare: &Program) -> Result<Vec<(i64, f64)>> {
         shards.len()
     );
     Ok(shards)
-}
-
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn now_us() -> Result<i64> {

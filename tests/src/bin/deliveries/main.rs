@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use private_broker::{PrivateBroker, Release, Settings};
-use tests::{Program, Stage, within};
+use tests::{Program, Stage, median, within};
 
 use crate::receiver::{Arrived, Receiver};
 
@@ -109,7 +109,7 @@ fn measure(args: &Args) -> Result<()> {
         }
     }
     let lowest = client.min(alone).min(consumed);
-    let of_lowest = 100.0 * median(&new, |figures| figures.per_s) / lowest;
+    let of_lowest = 100.0 * median(new.iter().map(|figures| figures.per_s)) / lowest;
     println!("medians of {}:", args.repeats);
     println!("{:<28} {of_lowest:>9.0}%", "  empty, of the lowest limit");
     if args.entries > 0 {
@@ -118,7 +118,7 @@ fn measure(args: &Args) -> Result<()> {
             ("p50", |f| f.p50_ms),
             ("p99", |f| f.p99_ms),
         ] {
-            let (new, old) = (median(&new, of), median(&old, of));
+            let (new, old) = (median(new.iter().map(of)), median(old.iter().map(of)));
             let change = 100.0 * (old / new - 1.0);
             println!("  {what:<26} {new:>10.1} -> {old:>10.1} {change:>+5.0}%");
         }
@@ -131,16 +131,6 @@ struct Figures {
     per_s: f64,
     p50_ms: f64,
     p99_ms: f64,
-}
-
-fn median(runs: &[Figures], of: impl Fn(&Figures) -> f64) -> f64 {
-    let mut values: Vec<f64> = runs.iter().map(of).collect();
-    values.sort_by(f64::total_cmp);
-    let half = values.len() / 2;
-    match values.len() % 2 {
-        0 => f64::midpoint(values[half - 1], values[half]),
-        _ => values[half],
-    }
 }
 
 /// What all runs share.
