@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use book::{Books, Moment, Orphan, Settings};
+use book::{Books, Key, Moment, Orphan, Settings};
 use broker::Message;
 use engine::{LogMessage, Machine, Needed};
 use topology::names;
@@ -11,6 +11,10 @@ use trade::{Alert, Item, Trade, read_batch, shard_of};
 use crate::misplaced::Misplaced;
 use crate::rejected::{Reason, Rejections};
 use crate::tally::{Added, Tally};
+
+/// How many trades of a message are read before their books are looked for: then the books are
+/// waited for together.
+const TOGETHER: usize = 64;
 
 /// The books of one shard, between the bytes of its log and the bytes of its effects.
 pub(crate) struct OverPurchase {
@@ -46,6 +50,7 @@ impl OverPurchase {
     fn apply_item(
         &mut self,
         item: &Item<'_>,
+        key: &Key,
         forwarded: bool,
         moment: &Moment,
         rejections: &mut Rejections<'_>,
@@ -59,7 +64,7 @@ impl OverPurchase {
         };
         let shard = shard_of(trade.order_id(), self.shards);
         if shard == self.shard {
-            return self.apply_trade(item, trade, moment, rejections);
+            return self.apply_trade(item, trade, key, moment, rejections);
         }
         if forwarded {
             return rejections.reject(item, &self.misplaced.again(shard));
@@ -73,10 +78,11 @@ impl OverPurchase {
         &mut self,
         item: &Item<'_>,
         trade: &Trade<'_>,
+        key: &Key,
         moment: &Moment,
         rejections: &mut Rejections<'_>,
     ) -> Option<Message> {
-        match self.books.apply(trade, moment) {
+        match self.books.apply_at(key, trade, moment) {
             Ok(alert) => alert.as_ref().map(alert_message),
             Err(conflict) => {
                 let detail = format!(
@@ -141,9 +147,22 @@ impl Machine for OverPurchase {
         let mut rejections = Rejections::of(&source, Some(offset));
         self.books.end_due(log_us, &mut self.orphans);
         self.say_orphans(&mut rejections, effects);
-        for item in read_batch(body) {
-            let effect = self.apply_item(&item, forwarded, &moment, &mut rejections);
-            effects.extend(effect);
+        let mut items = read_batch(body);
+        loop {
+            let together: Vec<_> = items.by_ref().take(TOGETHER).collect();
+            if together.is_empty() {
+                break;
+            }
+            // What is no trade has no order: no book is found for it.
+            let order_ids = together
+                .iter()
+                .map(|item| item.trade.as_ref().map_or("", Trade::order_id));
+            let keys: Vec<_> = order_ids.map(|order_id| self.books.key(order_id)).collect();
+            self.books.bring(&keys);
+            for (item, key) in together.iter().zip(&keys) {
+                let effect = self.apply_item(item, key, forwarded, &moment, &mut rejections);
+                effects.extend(effect);
+            }
         }
         effects.extend(rejections.rest());
         self.misplaced.forward(&moment, effects);

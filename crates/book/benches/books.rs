@@ -11,9 +11,20 @@ const PURCHASES: u64 = 4;
 /// Orders that are opened in one go.
 const ORDERS: u64 = 1000;
 
+/// Orders whose trades are mixed.
+const MIXED: u64 = 50_000;
+
+const AT_ONCE: Moment = Moment {
+    offset: 1,
+    time_us: Some(1),
+    begin_us: 1,
+    replayed: false,
+};
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     applying(&mut criterion);
+    mixing(&mut criterion);
     repeating(&mut criterion);
     criterion.final_summary();
 }
@@ -56,6 +67,53 @@ fn applying(criterion: &mut Criterion) {
         );
     });
     group.finish();
+}
+
+/// Trades of many orders, mixed: one by one, and with their books brought together first.
+fn mixing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("mixed trades, a million open books");
+    group.throughput(Throughput::Elements(MIXED * (PURCHASES + 1)));
+    group.sample_size(10);
+    for (name, together) in [("one by one", 1), ("64 together", 64)] {
+        let mut full = books(i64::MAX);
+        apply(&mut full, &trades(0, 1_000_000), 1);
+        let mut first = 1_000_000;
+        let mut next = move || {
+            first += MIXED;
+            let whole = trades(first, MIXED);
+            let of_an_order = PURCHASES as usize + 1;
+            let rounds = 0..of_an_order;
+            let mixed = rounds.flat_map(|nth| whole.iter().skip(nth).step_by(of_an_order));
+            mixed.cloned().collect::<Vec<_>>()
+        };
+        group.bench_function(name, |bench| {
+            bench.iter_batched(
+                &mut next,
+                |trades| {
+                    for trades in trades.chunks(together) {
+                        apply_together(&mut full, trades);
+                    }
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn apply_together(books: &mut Books, trades: &[Trade<'_>]) {
+    if let [trade] = trades {
+        let _ = black_box(books.apply(trade, &AT_ONCE));
+        return;
+    }
+    let keys: Vec<_> = trades
+        .iter()
+        .map(|trade| books.key(trade.order_id()))
+        .collect();
+    books.bring(&keys);
+    for (trade, key) in trades.iter().zip(&keys) {
+        let _ = black_box(books.apply_at(key, trade, &AT_ONCE));
+    }
 }
 
 /// Trades that came before.

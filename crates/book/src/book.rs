@@ -125,6 +125,11 @@ impl Book {
         })
     }
 
+    /// Reads what the next trade of the order will need.
+    pub(crate) fn touch(&self) -> u64 {
+        self.limit ^ u64::from(self.counted.touch())
+    }
+
     /// About how many bytes it takes beyond those of an ordinary book, names apart.
     pub(crate) fn extra_bytes(&self) -> usize {
         self.order.text_bytes() + self.counted.extra_bytes()
@@ -141,5 +146,15 @@ impl Book {
             names.release(self.client);
             names.release(self.stock);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_is_a_line_and_a_half_of_the_cache() {
+        assert_eq!(size_of::<Option<Book>>(), 96);
     }
 }

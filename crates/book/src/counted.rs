@@ -5,20 +5,31 @@ use hashbrown::HashSet;
 
 use crate::id::{Id, uuid_of};
 
+/// How many purchases an ordinary order has, at most.
+const ORDINARY: usize = 4;
+
 /// Up to how many ids a list is searched from end to end.
 const FEW: usize = 32;
-
-/// How many purchases an ordinary order has.
-const ORDINARY: usize = 4;
 
 /// About what an id takes in a set: itself, its share of empty places, an allocation's head.
 const BYTES_OF_AN_ID: usize = 64;
 
+type Uuid = [u8; 16];
+
 /// The ids of the purchases counted, and which came last. Orders have a handful of purchases,
-/// so a list of UUIDs does; one with other ids or with many gets a set.
+/// so a list of UUIDs does; one with other ids or with many gets a set. Few bytes matter here:
+/// every book has one of these.
 #[derive(Debug)]
 pub(crate) enum Counted {
-    Few(Vec<[u8; 16]>),
+    Ordinary {
+        count: u8,
+        ids: Option<Box<[Uuid; ORDINARY]>>,
+    },
+    #[allow(
+        clippy::box_collection,
+        reason = "a book of an ordinary order is smaller for it"
+    )]
+    Few(Box<Vec<Uuid>>),
     Many(Box<Many>),
 }
 
@@ -31,22 +42,28 @@ pub(crate) struct Many {
 
 impl Counted {
     pub(crate) fn none() -> Self {
-        Counted::Few(Vec::new())
+        Counted::Ordinary {
+            count: 0,
+            ids: None,
+        }
     }
 
     /// Counts an id, unless it is counted already. `seed` is that of the books' hash tables.
     pub(crate) fn insert(&mut self, id: &str, seed: u64) -> bool {
-        if let Counted::Few(few) = self {
-            match uuid_of(id) {
-                Some(uuid) if few.contains(&uuid) => return false,
-                Some(uuid) if few.len() < FEW => {
-                    few.push(uuid);
-                    return true;
-                }
-                _ => {}
+        let uuid = uuid_of(id);
+        if let Some(uuid) = &uuid
+            && !matches!(self, Counted::Many(_))
+        {
+            if self.listed().contains(uuid) {
+                return false;
             }
+            if self.list(uuid) {
+                return true;
+            }
+        }
+        if !matches!(self, Counted::Many(_)) {
             let mut ids = HashSet::with_hasher(FixedState::with_seed(seed));
-            ids.extend(few.drain(..).map(Id::Uuid));
+            ids.extend(self.listed().iter().copied().map(Id::Uuid));
             let bytes = ids.len() * BYTES_OF_AN_ID;
             *self = Counted::Many(Box::new(Many {
                 ids,
@@ -57,7 +74,7 @@ impl Counted {
         let Counted::Many(many) = self else {
             return false;
         };
-        let id = Id::of(id);
+        let id = Id::new(id, uuid);
         if !many.ids.insert(id.clone()) {
             return false;
         }
@@ -66,10 +83,51 @@ impl Counted {
         true
     }
 
+    /// The UUIDs that are kept as a list, in the order in which they came.
+    fn listed(&self) -> &[Uuid] {
+        match self {
+            Counted::Ordinary { count, ids } => ids
+                .as_deref()
+                .and_then(|ids| ids.get(..usize::from(*count)))
+                .unwrap_or_default(),
+            Counted::Few(few) => few,
+            Counted::Many(_) => &[],
+        }
+    }
+
+    /// Adds to the list; false if it is too long.
+    fn list(&mut self, uuid: &Uuid) -> bool {
+        match self {
+            Counted::Ordinary { count, ids } => {
+                let ids = ids.get_or_insert_default();
+                if let Some(place) = ids.get_mut(usize::from(*count)) {
+                    *place = *uuid;
+                    *count += 1;
+                    return true;
+                }
+                let mut few = ids.to_vec();
+                few.push(*uuid);
+                *self = Counted::Few(Box::new(few));
+                true
+            }
+            Counted::Few(few) if few.len() < FEW => {
+                few.push(*uuid);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Reads what the next id is compared with.
+    pub(crate) fn touch(&self) -> u8 {
+        self.listed().first().map_or(0, |[first, ..]| *first)
+    }
+
     /// About how many bytes they take beyond those of an ordinary book's few.
     pub(crate) fn extra_bytes(&self) -> usize {
         match self {
-            Counted::Few(few) => few.len().saturating_sub(ORDINARY) * size_of::<[u8; 16]>(),
+            Counted::Ordinary { .. } => 0,
+            Counted::Few(few) => few.len() * size_of::<Uuid>(),
             Counted::Many(many) => many.bytes,
         }
     }
@@ -77,19 +135,19 @@ impl Counted {
     /// How many are counted.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Counted::Few(few) => few.len(),
             Counted::Many(many) => many.ids.len(),
+            listed => listed.listed().len(),
         }
     }
 
     /// The id counted last; empty if there is none.
     pub(crate) fn last(&self) -> String {
         match self {
-            Counted::Few(few) => few
-                .last()
-                .map(|uuid| Id::Uuid(*uuid).text())
-                .unwrap_or_default(),
             Counted::Many(many) => many.last.text(),
+            listed => {
+                let last = listed.listed().last();
+                last.map(|uuid| Id::Uuid(*uuid).text()).unwrap_or_default()
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ pub(crate) enum Id {
 }
 
 impl Id {
-    pub(crate) fn of(text: &str) -> Self {
-        uuid_of(text).map_or_else(|| Id::Text(text.into()), Id::Uuid)
+    /// The id `text`, of which `uuid` is [`uuid_of`].
+    pub(crate) fn new(text: &str, uuid: Option<[u8; 16]>) -> Self {
+        uuid.map_or_else(|| Id::Text(text.into()), Id::Uuid)
     }
 
     /// Whether it is the id `text`, of which `uuid` is [`uuid_of`].
@@ -99,8 +100,9 @@ mod tests {
     #[test]
     fn a_canonical_uuid_is_16_bytes() {
         let text = "0123abcd-4567-4eef-8123-456789abcdef";
-        assert!(matches!(Id::of(text), Id::Uuid(_)));
-        assert_eq!(Id::of(text).text(), text);
+        let id = Id::new(text, uuid_of(text));
+        assert!(matches!(id, Id::Uuid(_)));
+        assert_eq!(id.text(), text);
     }
 
     #[test]
@@ -114,7 +116,7 @@ mod tests {
             "{123abcd-4567-4eef-8123-456789abcdef",
             "0123abcd-4567-4eef-8123-456789abcdéf",
         ] {
-            let id = Id::of(text);
+            let id = Id::new(text, uuid_of(text));
             assert!(matches!(&id, Id::Text(own) if **own == *text));
             assert_eq!(id.text(), text);
             assert!(id.is(text, uuid_of(text).as_ref()));

@@ -14,4 +14,4 @@ mod names;
 mod places;
 mod slots;
 
-pub use books::{Books, Conflict, Counts, Moment, ORDINARY_BOOK_BYTES, Orphan, Settings};
+pub use books::{Books, Conflict, Counts, Key, Moment, ORDINARY_BOOK_BYTES, Orphan, Settings};

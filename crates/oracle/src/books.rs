@@ -1,6 +1,6 @@
 //! Books in the plainest way: a list of trades for each order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ pub struct Oracle {
     ttl_us: Option<i64>,
     /// The largest time seen.
     log_time_us: Option<i64>,
-    books: BTreeMap<String, Book>,
+    books: HashMap<String, Book>,
     /// Of books whose TTL has ended them.
     expected: Vec<Expected>,
 }

@@ -89,19 +89,30 @@ impl Trade<'_> {
             Trade::Purchase(p) => (&p.id, Some(&p.order_id), p.shares, &p.client, &p.stock),
         };
         out.extend_from_slice(b"{\"id\":");
-        write_value(out, id);
+        write_text(out, id);
         if let Some(order_id) = order_id {
             out.extend_from_slice(b",\"initial_order_id\":");
-            write_value(out, order_id);
+            write_text(out, order_id);
         }
         out.extend_from_slice(b",\"#shares\":");
         write_value(out, &shares);
         out.extend_from_slice(b",\"client\":");
-        write_value(out, client);
+        write_text(out, client);
         out.extend_from_slice(b",\"stock\":");
-        write_value(out, stock);
+        write_text(out, stock);
         out.push(b'}');
     }
+}
+
+/// A JSON string. Nearly none has a character to escape, and then it is copied whole.
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if !text.bytes().all(is_plain) {
+        return write_value(out, &text);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
 }
 
 /// Strings and integers always serialise, and a `Vec` always takes them.
