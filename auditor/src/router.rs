@@ -29,9 +29,10 @@ const PREFETCH: u16 = 128;
 /// Unconfirmed messages to the shards.
 const WINDOW: usize = 256;
 
-/// How trades are packed: a message of a shard goes when it is full or has waited a little.
+/// How trades are packed: a message of a shard goes when it has waited a little, or is full. What
+/// the broker does is by the message, so at a higher rate they grow instead of becoming more.
 const LIMITS: Limits = Limits {
-    trades: 256,
+    trades: 1024,
     bytes: 128 * 1024,
     linger_us: 1000,
 };

@@ -184,7 +184,7 @@ pub(crate) struct DestinationOptions {
     #[arg(long, value_enum, default_value_t = To::FrontDoor)]
     pub(crate) to: To,
 
-    /// Trades of a message, at most [default: 128 to shards, 1 to the front door]
+    /// Trades of a message, at most [default: 1024 to shards, 1 to the front door]
     #[arg(long, value_name = "N", value_parser = quantity::count_in(1..=100_000_u32))]
     pub(crate) batch: Option<u32>,
 

@@ -10,6 +10,10 @@ use trade::{NDJSON, TIME_HEADER};
 
 use crate::options::{DestinationOptions, To};
 
+/// Trades of a message to a shard, at most, if nobody says: so many that the linger and the bytes
+/// decide, and messages grow with the rate instead of becoming more.
+const LARGE_BATCH: u32 = 1024;
+
 /// The way into Aldebaran.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
@@ -29,7 +33,7 @@ impl Route {
             To::Shards => {
                 let shards = topology.load()?.shards();
                 let shards = shards.map_err(|error| Fault::Usage(format!("cannot {error}")))?;
-                (names::shards_exchange(shards), Some(shards), 128)
+                (names::shards_exchange(shards), Some(shards), LARGE_BATCH)
             }
         };
         Ok(Self {

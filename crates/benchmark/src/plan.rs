@@ -31,8 +31,9 @@ pub(crate) struct Load {
 /// two 487,000.
 pub(crate) const SHARDS: u32 = 1;
 
-/// Trades of a message, at most.
-pub(crate) const LARGE_BATCH: u64 = 256;
+/// Trades of a message, at most. At 500,000 trades/s the pipeline had p99 363 and 51 ms with 256 of
+/// them, 38 and 27 ms with 512, 21 and 29 ms with 1024, in turns; below 250,000 the linger decides.
+pub(crate) const LARGE_BATCH: u64 = 1024;
 
 /// What the repeats share: made once, read often.
 pub(crate) const FEW_TRADES: u64 = 100_000;

@@ -66,7 +66,7 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_enum, default_value_t = To::Shards, help_heading = DESTINATION)]
     pub(crate) to: To,
 
-    /// Trades of a message, at most [default: 128 to shards, 1 to the front door]
+    /// Trades of a message, at most [default: 1024 to shards, 1 to the front door]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000),
           help_heading = DESTINATION)]
     pub(crate) batch: Option<u32>,

@@ -15,7 +15,7 @@ way, and what is between the two is what Aldebaran costs. Milliseconds from the 
 purchase that tips an order was due until its alert is received. At saturation there is no
 schedule: a trade counts as due when it is made, so those latencies tell how long the queues
 within are and are no answer time. There is one shard; a message is sent with what came within a
-millisecond, 256 trades at most.";
+millisecond, 1,024 trades or 128 KiB at most.";
 
 pub(crate) const STEPS: &str = "\
 p50 / p99 in milliseconds, medians over the repeats. From due to publish is what the publisher
