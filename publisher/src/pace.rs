@@ -36,6 +36,11 @@ impl Schedule {
         }
     }
 
+    /// Whether trades are due at times of their own.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.pace != Pace::Max
+    }
+
     /// When the next trade is due. `recorded_us` is the time that it carries; one without a
     /// time, or with one from before its predecessor's, is due together with its predecessor.
     #[allow(

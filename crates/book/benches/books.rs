@@ -14,13 +14,6 @@ const ORDERS: u64 = 1000;
 /// Orders whose trades are mixed.
 const MIXED: u64 = 50_000;
 
-const AT_ONCE: Moment = Moment {
-    offset: 1,
-    time_us: Some(1),
-    begin_us: 1,
-    replayed: false,
-};
-
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     applying(&mut criterion);
@@ -75,23 +68,25 @@ fn mixing(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(MIXED * (PURCHASES + 1)));
     group.sample_size(10);
     for (name, together) in [("one by one", 1), ("64 together", 64)] {
-        let mut full = books(i64::MAX);
-        apply(&mut full, &trades(0, 1_000_000), 1);
-        let mut first = 1_000_000;
+        // A book ends as another one is opened, so that there are always as many.
+        let ttl_us = 20;
+        let mut full = books(ttl_us);
+        let mut now_us = 1_i64;
         let mut next = move || {
-            first += MIXED;
-            let whole = trades(first, MIXED);
-            let of_an_order = PURCHASES as usize + 1;
-            let rounds = 0..of_an_order;
-            let mixed = rounds.flat_map(|nth| whole.iter().skip(nth).step_by(of_an_order));
-            mixed.cloned().collect::<Vec<_>>()
+            now_us += 1;
+            (now_us, mixed(now_us.unsigned_abs() * MIXED))
         };
+        for _ in 0..ttl_us {
+            let (now_us, trades) = next();
+            apply(&mut full, &trades, now_us);
+        }
         group.bench_function(name, |bench| {
             bench.iter_batched(
                 &mut next,
-                |trades| {
+                |(now_us, trades)| {
+                    end_all_due(&mut full, now_us);
                     for trades in trades.chunks(together) {
-                        apply_together(&mut full, trades);
+                        apply_together(&mut full, trades, now_us);
                     }
                 },
                 BatchSize::LargeInput,
@@ -101,9 +96,26 @@ fn mixing(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn apply_together(books: &mut Books, trades: &[Trade<'_>]) {
-    if let [trade] = trades {
-        let _ = black_box(books.apply(trade, &AT_ONCE));
+/// All requests, then all first purchases, and so on.
+fn mixed(first: u64) -> Vec<Trade<'static>> {
+    let whole = trades(first, MIXED);
+    let of_an_order = PURCHASES as usize + 1;
+    let rounds = 0..of_an_order;
+    let mixed = rounds.flat_map(|nth| whole.iter().skip(nth).step_by(of_an_order));
+    mixed.cloned().collect()
+}
+
+fn end_all_due(books: &mut Books, now_us: i64) {
+    let mut before = usize::MAX;
+    while books.len() < before {
+        before = books.len();
+        books.end_due(now_us, &mut Vec::new());
+    }
+}
+
+fn apply_together(books: &mut Books, trades: &[Trade<'_>], time_us: i64) {
+    if let [_] = trades {
+        black_box(apply(books, trades, time_us));
         return;
     }
     let keys: Vec<_> = trades
@@ -112,7 +124,7 @@ fn apply_together(books: &mut Books, trades: &[Trade<'_>]) {
         .collect();
     books.bring(&keys);
     for (trade, key) in trades.iter().zip(&keys) {
-        let _ = black_box(books.apply_at(key, trade, &AT_ONCE));
+        let _ = black_box(books.apply_at(key, trade, &at(time_us)));
     }
 }
 
@@ -137,14 +149,18 @@ fn books(ttl_us: i64) -> Books {
     })
 }
 
-/// Gives how many alerts came.
-fn apply(books: &mut Books, trades: &[Trade<'_>], time_us: i64) -> usize {
-    let moment = Moment {
+fn at(time_us: i64) -> Moment {
+    Moment {
         offset: time_us.unsigned_abs(),
         time_us: Some(time_us),
         begin_us: time_us,
         replayed: false,
-    };
+    }
+}
+
+/// Gives how many alerts came.
+fn apply(books: &mut Books, trades: &[Trade<'_>], time_us: i64) -> usize {
+    let moment = at(time_us);
     let mut alerts = 0;
     for trade in trades {
         alerts += usize::from(

@@ -300,6 +300,7 @@ impl Books {
     /// The place of an order's book, opened now if there is none.
     fn place_of(&mut self, key: &Key, order_id: &str, moment: &Moment) -> u32 {
         let Key { uuid, hash } = *key;
+        debug_assert_eq!(uuid, uuid_of(order_id), "another order's key");
         let slots = &self.slots;
         let is_it = |place: &u32| {
             slots

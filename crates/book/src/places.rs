@@ -15,7 +15,7 @@ const CHOICE_BITS: u32 = 12;
 ///
 /// Tables double, so equal ones would all grow at once and then stand half empty. These get
 /// unequal parts, up to twice as much as the least, so that at any time some are about to grow and
-/// some just have; the index as a whole is always equally full.
+/// some just have; while books become more, the index as a whole stays equally full.
 #[derive(Debug)]
 pub(crate) struct Places {
     tables: Vec<HashTable<u32>>,
@@ -68,7 +68,7 @@ impl Places {
         reason = "the rest of the bits is cut off"
     )]
     fn table(&self, hash: u64) -> usize {
-        let bits = (hash >> CHOICE_SHIFT) as usize % self.choices.len();
+        let bits = (hash >> CHOICE_SHIFT) as usize % (1 << CHOICE_BITS);
         self.choices.get(bits).copied().unwrap_or_default().into()
     }
 }

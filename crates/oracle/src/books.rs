@@ -1,6 +1,8 @@
 //! Books in the plainest way: a list of trades for each order.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+#[allow(clippy::disallowed_types, reason = "as where it is used")]
+use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -16,6 +18,10 @@ pub struct Oracle {
     ttl_us: Option<i64>,
     /// The largest time seen.
     log_time_us: Option<i64>,
+    #[allow(
+        clippy::disallowed_types,
+        reason = "made for each trade of a measurement; what comes out is sorted"
+    )]
     books: HashMap<String, Book>,
     /// Of books whose TTL has ended them.
     expected: Vec<Expected>,

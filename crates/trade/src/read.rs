@@ -245,5 +245,19 @@ mod tests {
         trade.write_json(&mut bytes);
         assert!(!bytes.contains(&b'\n'));
         assert_eq!(read(&bytes).unwrap(), trade);
+        for character in (0..=0x2000).filter_map(char::from_u32) {
+            let stock = format!("A{character}B");
+            let request = Trade::Request(Request {
+                id: "1".into(),
+                shares: 1,
+                client: "c".into(),
+                stock: stock.as_str().into(),
+            });
+            bytes.clear();
+            request.write_json(&mut bytes);
+            let stock = serde_json::to_string(&stock).unwrap();
+            let by_serde = format!(r##"{{"id":"1","#shares":1,"client":"c","stock":{stock}}}"##);
+            assert_eq!(bytes, by_serde.as_bytes());
+        }
     }
 }

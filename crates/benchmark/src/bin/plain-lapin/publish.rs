@@ -84,7 +84,7 @@ fn packed(file: &Path, options: &Options) -> Result<Vec<Packed<()>>> {
     let text = fs::read(file).with_context(|| format!("read {}", file.display()))?;
     let limits = Limits {
         trades: options.batch,
-        bytes: 1 << 20,
+        bytes: 128 * 1024,
         linger_us: u64::MAX,
     };
     let mut packer = Packer::new(options.shards, limits);
