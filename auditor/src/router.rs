@@ -29,14 +29,6 @@ const PREFETCH: u16 = 128;
 /// Unconfirmed messages to the shards.
 const WINDOW: usize = 256;
 
-/// How trades are packed: a message of a shard goes when it has waited a little, or is full. What
-/// the broker does is by the message, so at a higher rate they grow instead of becoming more.
-const LIMITS: Limits = Limits {
-    trades: 1024,
-    bytes: 128 * 1024,
-    linger_us: 1000,
-};
-
 /// What a router works on.
 pub(crate) struct Router<H> {
     pub(crate) host: H,
@@ -122,7 +114,7 @@ impl<'a, H: Host> Desk<'a, H> {
         Desk {
             channel,
             outbox: Outbox::new(Arc::new(publisher)),
-            packer: Packer::new(router.shards, LIMITS),
+            packer: Packer::new(router.shards, Limits::TO_SHARDS),
             open: VecDeque::new(),
             first_open: 1,
             began: Instant::now(),

@@ -145,15 +145,6 @@ impl Feed {
         self.until_us.is_some_and(|until_us| now_us >= until_us)
     }
 
-    /// Since when a trade that was given at `now_us` waits: since it was due. Timers are late by up
-    /// to two milliseconds, and a linger that began only then would be as much too long.
-    pub(crate) fn waiting_since_us(&self, given: &Given, now_us: u64) -> u64 {
-        match self.schedule.is_kept() && self.time_from_us.is_none() {
-            true => given.due_us.min(now_us),
-            false => now_us,
-        }
-    }
-
     /// The trade that was given last: one line, without a newline.
     pub(crate) fn json(&self) -> &[u8] {
         &self.state.json

@@ -193,7 +193,7 @@ pub(crate) struct DestinationOptions {
           value_parser = quantity::count_in(0..=u32::MAX))]
     pub(crate) batch_bytes: u32,
 
-    /// How long a message waits for more trades, counted from its first
+    /// How long a message waits for more trades, counted from when its first was due
     #[arg(long, value_name = "TIME", default_value = "1ms",
           value_parser = humantime::parse_duration)]
     pub(crate) linger: Duration,

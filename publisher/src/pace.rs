@@ -36,9 +36,13 @@ impl Schedule {
         }
     }
 
-    /// Whether trades are due at times of their own.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.pace != Pace::Max
+    /// Since when a trade that was due at `due_us` and is given at `now_us` waits. Timers are late by
+    /// up to two milliseconds; a linger that began only then would be as much too long.
+    pub(crate) fn since_us(&self, due_us: u64, now_us: u64) -> u64 {
+        match self.pace {
+            Pace::Max => now_us,
+            _ => due_us.min(now_us),
+        }
     }
 
     /// When the next trade is due. `recorded_us` is the time that it carries; one without a
@@ -105,6 +109,18 @@ mod tests {
         };
         let expected: Vec<_> = (0..12).map(|trade| trade / 5 * 1_000_000).collect();
         assert_eq!(dues(script, &[None; 12]), expected);
+    }
+
+    #[test]
+    fn a_trade_waits_from_when_it_was_due() {
+        let rate = Schedule::new(Pace::Even {
+            per_second: 1000.0,
+            group: 1,
+        });
+        assert_eq!(rate.since_us(3000, 4700), 3000);
+        // Not yet due: its time is written into it instead of being waited for.
+        assert_eq!(rate.since_us(9000, 4700), 4700);
+        assert_eq!(Schedule::new(Pace::Max).since_us(0, 4700), 4700);
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl<'a, W: Watch> Pump<'a, W> {
                 Next::Trade(given) => {
                     let tag = self.watch.tag(&given, now_us);
                     let trade = self.feed.json();
-                    let since_us = self.feed.waiting_since_us(&given, now_us);
+                    let since_us = self.feed.schedule.since_us(given.due_us, now_us);
                     let packed = self.packer.push(given.shard, trade, tag, since_us);
                     let shown = self.watch.trade(trade);
                     if let Some(packed) = packed {

@@ -10,10 +10,6 @@ use trade::{NDJSON, TIME_HEADER};
 
 use crate::options::{DestinationOptions, To};
 
-/// Trades of a message to a shard, at most, if nobody says: so many that the linger and the bytes
-/// decide, and messages grow with the rate instead of becoming more.
-const LARGE_BATCH: u32 = 1024;
-
 /// The way into Aldebaran.
 #[derive(Debug, Clone)]
 pub(crate) struct Route {
@@ -33,14 +29,15 @@ impl Route {
             To::Shards => {
                 let shards = topology.load()?.shards();
                 let shards = shards.map_err(|error| Fault::Usage(format!("cannot {error}")))?;
-                (names::shards_exchange(shards), Some(shards), LARGE_BATCH)
+                let batch = Limits::TO_SHARDS.trades;
+                (names::shards_exchange(shards), Some(shards), batch)
             }
         };
         Ok(Self {
             exchange,
             shards,
             limits: Limits {
-                trades: destination.batch.unwrap_or(batch) as usize,
+                trades: destination.batch.map_or(batch, |trades| trades as usize),
                 bytes: destination.batch_bytes as usize,
                 linger_us: u64::try_from(destination.linger.as_micros()).unwrap_or(u64::MAX),
             },

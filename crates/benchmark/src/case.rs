@@ -57,7 +57,7 @@ impl fmt::Display for Case {
         let at = grouped(self.at as f64);
         let packed = match self.at {
             1 => "one trade a message".to_owned(),
-            _ => format!("packed {at} to a message"),
+            _ => format!("packed up to {at} to a message"),
         };
         match self.subject {
             Subject::RawPublish => write!(out, "raw publish, {packed}"),

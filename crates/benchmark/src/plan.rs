@@ -1,6 +1,7 @@
 //! How much is measured: all of it, or a quick look.
 
 use serde::{Deserialize, Serialize};
+use trade::pack::Limits;
 
 use crate::case::{Case, Subject};
 
@@ -30,9 +31,8 @@ pub(crate) struct Load {
 /// shards and up to 128 in the same minutes 14.1 ms. At saturation it makes no difference.
 pub(crate) const SHARDS: u32 = 1;
 
-/// Trades of a message, at most. At 500,000 trades/s the pipeline had p99 363 and 51 ms with 256 of
-/// them, 38 and 27 ms with 512, 21 and 29 ms with 1024, in turns; below 250,000 the linger decides.
-pub(crate) const LARGE_BATCH: u64 = 1024;
+/// Trades of a message, at most: what the programs do by themselves.
+pub(crate) const LARGE_BATCH: u64 = Limits::TO_SHARDS.trades as u64;
 
 /// What the repeats share: made once, read often.
 pub(crate) const FEW_TRADES: u64 = 100_000;

@@ -51,9 +51,7 @@ impl Counted {
     /// Counts an id, unless it is counted already. `seed` is that of the books' hash tables.
     pub(crate) fn insert(&mut self, id: &str, seed: u64) -> bool {
         let uuid = uuid_of(id);
-        if let Some(uuid) = &uuid
-            && !matches!(self, Counted::Many(_))
-        {
+        if let Some(uuid) = &uuid {
             if self.listed().contains(uuid) {
                 return false;
             }
@@ -95,7 +93,7 @@ impl Counted {
         }
     }
 
-    /// Adds to the list; false if it is too long.
+    /// Adds to the list; false if it is full, or there is none any more.
     fn list(&mut self, uuid: &Uuid) -> bool {
         match self {
             Counted::Ordinary { count, ids } => {
@@ -114,7 +112,7 @@ impl Counted {
                 few.push(*uuid);
                 true
             }
-            _ => false,
+            Counted::Few(_) | Counted::Many(_) => false,
         }
     }
 

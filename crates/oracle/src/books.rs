@@ -1,8 +1,6 @@
 //! Books in the plainest way: a list of trades for each order.
 
 use std::collections::BTreeSet;
-#[allow(clippy::disallowed_types, reason = "as where it is used")]
-use std::collections::HashMap;
 
 use serde_json::Value;
 
@@ -22,7 +20,7 @@ pub struct Oracle {
         clippy::disallowed_types,
         reason = "made for each trade of a measurement; what comes out is sorted"
     )]
-    books: HashMap<String, Book>,
+    books: std::collections::HashMap<String, Book>,
     /// Of books whose TTL has ended them.
     expected: Vec<Expected>,
 }

@@ -12,6 +12,17 @@ pub struct Limits {
     pub linger_us: u64,
 }
 
+impl Limits {
+    /// Of messages to the shards, if nobody says otherwise. What a broker does is by the message:
+    /// so many trades fit that the linger decides, and at a higher rate messages grow instead of
+    /// becoming more.
+    pub const TO_SHARDS: Limits = Limits {
+        trades: 1024,
+        bytes: 128 * 1024,
+        linger_us: 1000,
+    };
+}
+
 /// A message's body, full.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Packed<T> {

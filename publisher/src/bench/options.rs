@@ -75,7 +75,7 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "N", default_value_t = 131_072, help_heading = DESTINATION)]
     pub(crate) batch_bytes: u32,
 
-    /// How long a message waits for more trades, counted from its first
+    /// How long a message waits for more trades, counted from when its first was due
     #[arg(long, value_name = "TIME", default_value = "1ms",
           value_parser = humantime::parse_duration, help_heading = DESTINATION)]
     pub(crate) linger: Duration,

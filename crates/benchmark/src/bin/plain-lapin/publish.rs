@@ -23,8 +23,8 @@ pub(crate) struct Options {
     /// How many shards there are
     #[arg(long)]
     shards: u32,
-    /// Trades of a message
-    #[arg(long, default_value_t = 128)]
+    /// Trades of a message, at most
+    #[arg(long, default_value_t = Limits::TO_SHARDS.trades)]
     batch: usize,
     /// Messages that may be unconfirmed
     #[arg(long, default_value_t = 256)]
@@ -84,8 +84,8 @@ fn packed(file: &Path, options: &Options) -> Result<Vec<Packed<()>>> {
     let text = fs::read(file).with_context(|| format!("read {}", file.display()))?;
     let limits = Limits {
         trades: options.batch,
-        bytes: 128 * 1024,
         linger_us: u64::MAX,
+        ..Limits::TO_SHARDS
     };
     let mut packer = Packer::new(options.shards, limits);
     let mut messages = Vec::new();
