@@ -3,14 +3,14 @@
 use std::io::{BufRead, ErrorKind, Result};
 
 use crate::chunks::Chunks;
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use trade::MAX_TRADE_BYTES;
 
-/// Reads lines. A line that is longer than any trade comes out cut just beyond that length, so
-/// that whoever reads it finds it too long.
+/// Reads whole lines, as many as are there. A line that is longer than any trade may come out cut
+/// just beyond that length, so that whoever reads it finds it too long.
 pub(crate) struct Lines<R> {
     input: R,
-    /// The start of a line that the input's buffer did not hold whole.
+    /// A line that the input's buffer did not hold whole.
     partial: Vec<u8>,
     /// Bytes of the input's buffer that were given out.
     used: usize,
@@ -40,8 +40,9 @@ impl<R: BufRead> Lines<R> {
         self.bytes
     }
 
-    /// The next line without its newline; `None` at the end.
-    pub(crate) fn next_line(&mut self) -> Result<Option<&[u8]>> {
+    /// The next whole lines with their newlines; `None` at the end. Does not wait for more than
+    /// one line.
+    pub(crate) fn next_lines(&mut self) -> Result<Option<&[u8]>> {
         self.input.consume(std::mem::take(&mut self.used));
         self.partial.clear();
         loop {
@@ -50,27 +51,41 @@ impl<R: BufRead> Lines<R> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            let end = memchr(b'\n', buffer);
-            let length = end.unwrap_or(buffer.len());
-            let at_end_of_input = buffer.is_empty();
-            if end.is_some() && self.partial.is_empty() {
-                self.used = length + 1;
-                self.bytes += self.used as u64;
-                return Ok(self.input.fill_buf()?.get(..length));
+            if buffer.is_empty() {
+                return Ok((!self.partial.is_empty()).then_some(&self.partial));
             }
+            if self.partial.is_empty()
+                && let Some(last) = memrchr(b'\n', buffer)
+            {
+                self.used = last + 1;
+                self.bytes += self.used as u64;
+                return Ok(self.input.fill_buf()?.get(..=last));
+            }
+            let end = memchr(b'\n', buffer);
+            let consumed = end.map_or(buffer.len(), |end| end + 1);
             let room = (MAX_TRADE_BYTES + 1).saturating_sub(self.partial.len());
-            self.partial.extend(buffer.iter().take(length.min(room)));
-            let consumed = length + usize::from(end.is_some());
+            self.partial.extend(buffer.iter().take(consumed.min(room)));
             self.bytes += consumed as u64;
             self.input.consume(consumed);
-            if end.is_some() || (at_end_of_input && !self.partial.is_empty()) {
+            if end.is_some() {
                 return Ok(Some(&self.partial));
-            }
-            if at_end_of_input {
-                return Ok(None);
             }
         }
     }
+}
+
+/// The single lines of [`Lines::next_lines`], without their newlines.
+pub(crate) fn lines_of(some: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = some;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr(b'\n', rest).unwrap_or(rest.len());
+        let (line, behind) = rest.split_at(end);
+        rest = behind.get(1..).unwrap_or_default();
+        Some(line)
+    })
 }
 
 #[cfg(test)]
@@ -85,8 +100,8 @@ mod tests {
         for capacity in [1, 2, 3, 7, 64, 1 << 20] {
             let mut lines = Lines::of(BufReader::with_capacity(capacity, text.as_bytes()));
             let mut found = Vec::new();
-            while let Some(line) = lines.next_line().unwrap() {
-                found.push(String::from_utf8(line.to_vec()).unwrap());
+            while let Some(some) = lines.next_lines().unwrap() {
+                found.extend(lines_of(some).map(|line| String::from_utf8(line.to_vec()).unwrap()));
             }
             assert_eq!(found[..3], ["a", "", "bcd\r"]);
             // Whole when the buffer holds it, cut just beyond the limit otherwise.

@@ -12,9 +12,9 @@ use crate::misplaced::Misplaced;
 use crate::rejected::{Reason, Rejections};
 use crate::tally::{Added, Tally};
 
-/// How many trades of a message are read before their books are looked for: then the books are
+/// How many trades are read before their books are looked for: then the books are
 /// waited for together.
-const TOGETHER: usize = 64;
+pub(crate) const TOGETHER: usize = 64;
 
 /// The books of one shard, between the bytes of its log and the bytes of its effects.
 pub(crate) struct OverPurchase {

@@ -6,19 +6,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use book::{Books, Moment, Orphan};
+use book::{Books, Key, Moment, Orphan};
 use indicatif::{ProgressBar, ProgressStyle};
 use program::Fault;
 use tokio_util::sync::CancellationToken;
-use trade::{read_recorded, without_byte_order_mark};
+use trade::{Trade, read_recorded, without_byte_order_mark};
 
 use crate::chunks::Chunks;
 use crate::flags::Flags;
-use crate::lines::Lines;
+use crate::lines::{Lines, lines_of};
+use crate::machine::TOGETHER;
 use crate::service::settings;
-
-/// Lines between two looks at the progress.
-const LOOK_EVERY: u64 = 1 << 16;
 
 /// How many lines that cannot be read are named.
 const NAMED: u64 = 10;
@@ -83,24 +81,22 @@ fn is_broken_pipe(error: &io::Error) -> bool {
 fn read_all(audit: &mut Audit, input: Chunks, bar: &ProgressBar) -> anyhow::Result<()> {
     let mut output = BufWriter::new(io::stdout().lock());
     let mut lines = Lines::of(input);
-    let mut number = 0;
-    loop {
-        // Alerts of a live input do not wait for more of it.
-        if number % LOOK_EVERY == 0 || lines.would_wait() {
-            output.flush().context("write an alert")?;
-            bar.set_position(lines.bytes());
+    let mut before = 0;
+    while let Some(mut some) = lines
+        .next_lines()
+        .with_context(|| format!("read {}", audit.name))?
+    {
+        if before == 0 {
+            some = without_byte_order_mark(some);
         }
-        let line = lines
-            .next_line()
-            .with_context(|| format!("read {}", audit.name))?;
-        let Some(mut line) = line else { break };
-        number += 1;
-        if number == 1 {
-            line = without_byte_order_mark(line);
-        }
-        audit
-            .line(line, number, &mut output)
+        before = audit
+            .lines(some, before, &mut output)
             .context("write an alert")?;
+        bar.set_position(lines.bytes());
+        // Alerts of a live input do not wait for more of it.
+        if lines.would_wait() {
+            output.flush().context("write an alert")?;
+        }
     }
     output.flush().context("write an alert")
 }
@@ -118,18 +114,48 @@ struct Audit {
 }
 
 impl Audit {
-    fn line(&mut self, line: &[u8], number: u64, output: &mut impl Write) -> io::Result<()> {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            return Ok(());
-        }
-        let (trade, time_us) = match read_recorded(line) {
-            Ok(recorded) => recorded,
-            Err(error) => {
-                self.complain(number, &error);
-                return Ok(());
+    /// Applies the trades of some lines; `before` is how many lines came before them. Gives how
+    /// many there are with them.
+    fn lines(&mut self, some: &[u8], before: u64, output: &mut impl Write) -> io::Result<u64> {
+        let mut last = before;
+        let numbered = lines_of(some).map(|line| {
+            last += 1;
+            (last, line.trim_ascii())
+        });
+        let mut numbered = numbered.filter(|(_, line)| !line.is_empty());
+        loop {
+            let together: Vec<_> = numbered
+                .by_ref()
+                .take(TOGETHER)
+                .map(|(number, line)| (number, read_recorded(line)))
+                .collect();
+            if together.is_empty() {
+                break;
             }
-        };
+            // What is no trade has no order: no book is found for it.
+            let order_ids = together
+                .iter()
+                .map(|(_, read)| read.as_ref().map_or("", |(trade, _)| trade.order_id()));
+            let keys: Vec<_> = order_ids.map(|order_id| self.books.key(order_id)).collect();
+            self.books.bring(&keys);
+            for ((number, read), key) in together.iter().zip(&keys) {
+                match read {
+                    Ok((trade, time_us)) => self.apply(trade, *time_us, key, *number, output)?,
+                    Err(error) => self.complain(*number, error),
+                }
+            }
+        }
+        Ok(last)
+    }
+
+    fn apply(
+        &mut self,
+        trade: &Trade<'_>,
+        time_us: Option<i64>,
+        key: &Key,
+        number: u64,
+        output: &mut impl Write,
+    ) -> io::Result<()> {
         self.trades += 1;
         if let Some(time_us) = time_us {
             self.log_us = self.log_us.max(time_us);
@@ -142,7 +168,7 @@ impl Audit {
             begin_us: self.log_us,
             replayed: false,
         };
-        match self.books.apply(&trade, &moment) {
+        match self.books.apply_at(key, trade, &moment) {
             Ok(None) => Ok(()),
             Ok(Some(alert)) => {
                 output.write_all(&alert.to_json())?;
