@@ -15,8 +15,9 @@ use crate::watch::Watch;
 /// How long a stopped publisher waits for confirms.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How many trades are sent before the confirms are looked at.
-const BURST: usize = 512;
+/// How many trades are sent before the confirms are looked at. Who is behind fills messages with
+/// so many, whatever the linger.
+const BURST: usize = 2048;
 
 /// Why the pump waits.
 #[derive(Debug, Clone, Copy)]
