@@ -11,6 +11,7 @@ mod alerts;
 mod clock;
 mod latency;
 mod limit;
+mod listing;
 mod live;
 mod load;
 mod meter;

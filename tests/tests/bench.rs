@@ -28,6 +28,8 @@ fn a_run_against_an_auditor_accounts_for_every_alert() -> Outcome {
                 "2",
             ])
             .args(["--fail-above", "max=1m", "--fail-below", "rate=10"]);
+        let latencies = stage.folder().join("latencies.csv");
+        let run = run.arg("--latencies").arg(&latencies);
         let figures = figures(&run.run()?.successful()?)?;
 
         // A second of warm-up, two that are measured.
@@ -52,9 +54,24 @@ fn a_run_against_an_auditor_accounts_for_every_alert() -> Outcome {
         }
         let count = latency["due_to_alert"]["count"].as_u64().context("count")?;
         ensure!((20..60).contains(&count), "warm-up is left out: {latency}");
+        let lines = fs::read_to_string(&latencies)?.lines().count() as u64;
+        ensure!(lines == 1 + count, "{lines} lines of {count} alerts");
         let of = |quantile: &str| latency["due_to_alert"][quantile].as_u64();
         let rising = ["p50", "p90", "p99", "p99.9", "p99.99", "max"].map(of);
         ensure!(rising.is_sorted() && rising[0] > Some(0), "{latency}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named_before_anything_is_sent() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        stage.declare(&["--set", "shards=2"])?;
+        for option in ["--json", "--latencies"] {
+            let run = table(stage)?.args([option, "/nowhere/figures"]).run()?;
+            let named = format!("{option} /nowhere/figures: cannot write it");
+            ensure!(run.code == Some(2) && run.log.contains(&named), "{run:?}");
+        }
         Ok(())
     })
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use trade::Alert;
 
 use crate::bench::clock::Clock;
+use crate::bench::listing::Listing;
 use crate::bench::progress::Progress;
 use crate::route::epoch_us;
 
@@ -23,6 +24,9 @@ const ACK_AFTER: Duration = Duration::from_millis(100);
 
 /// How long the broker may take to hand out an alert that lies in the queue.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What cannot be done if the file for the latencies fails.
+const LISTING: &str = "write the latencies";
 
 const TAG: &str = "publisher bench";
 
@@ -81,13 +85,14 @@ impl Alerts {
         Ok(())
     }
 
-    /// Receives alerts until `stop` is cancelled.
+    /// Receives alerts until `stop` is cancelled; those that are measured go to `listing` as well.
     pub(crate) async fn receive(
         mut self,
         clock: Clock,
         progress: Arc<Progress>,
+        mut listing: Option<Listing>,
         stop: CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         let mut tick = interval(ACK_AFTER);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut newest, mut acknowledged) = (0, 0);
@@ -100,7 +105,12 @@ impl Alerts {
                     match Alert::from_json(delivery.body()) {
                         Ok(alert) => {
                             let now_us = epoch_us();
-                            progress.received().take(&alert, &delivery, &clock, now_us);
+                            let mut received = progress.received();
+                            let measured = received.take(&alert, &delivery, &clock, now_us);
+                            drop(received);
+                            if let (Some(listing), Some(measured)) = (&mut listing, measured) {
+                                listing.add(&measured).context(LISTING)?;
+                            }
                         }
                         Err(error) => tracing::warn!(queue = self.queue, %error, "no alert"),
                     }
@@ -114,7 +124,10 @@ impl Alerts {
                         self.channel.ack(newest, true).await?;
                     }
                     self.channel.close().await;
-                    return Ok(());
+                    return match &mut listing {
+                        Some(listing) => listing.finish().context(LISTING),
+                        None => Ok(()),
+                    };
                 }
             }
             if newest > acknowledged {

@@ -100,6 +100,11 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub(crate) json: Option<PathBuf>,
 
+    /// Writes a line of comma-separated values for each measured alert into this file: when its
+    /// purchase was due, in seconds behind the warm-up, and its latencies in microseconds
+    #[arg(long, value_name = "FILE", help_heading = RESULT)]
+    pub(crate) latencies: Option<PathBuf>,
+
     /// Exit code 3 if the latency from due to alert is above: p50, p90, p99, p99.9, p99.99 or
     /// max, such as p99=5ms
     #[arg(long, value_name = "QUANTILE=TIME", help_heading = RESULT)]

@@ -7,6 +7,7 @@ use trade::{Alert, PUBLISHED_HEADER, READ_HEADER};
 use crate::bench::accounts::Accounts;
 use crate::bench::clock::Clock;
 use crate::bench::latency::Latency;
+use crate::bench::listing::Measured;
 
 /// What came out: the accounts, and how long it took.
 #[derive(Debug)]
@@ -40,37 +41,50 @@ impl Received {
         })
     }
 
-    /// An alert came with this delivery; `epoch_us` is the time of day.
+    /// An alert came with this delivery; `epoch_us` is the time of day. Gives its latencies, if it
+    /// is one that is measured.
     pub(crate) fn take(
         &mut self,
         alert: &Alert,
         delivery: &Delivery,
         clock: &Clock,
         epoch_us: i64,
-    ) {
+    ) -> Option<Measured> {
         let now_us = clock.now_us();
         self.alerts += 1;
         self.last_us = now_us;
         let due_us = self.accounts.received(&alert.order_id, &alert.tipped_by);
-        let Some(due_us) = due_us.filter(|due_us| clock.is_measured(*due_us)) else {
-            return;
-        };
+        let due_us = due_us.filter(|due_us| clock.is_measured(*due_us))?;
         self.last_measured_us = now_us;
-        self.due_to_alert.record(now_us.saturating_sub(due_us));
         let published_us = alert.raised_time_us;
         let read_us = delivery.integer(READ_HEADER);
         let raised_us = delivery.integer(PUBLISHED_HEADER);
-        let now_us = Some(epoch_us);
-        record(&mut self.publish_to_alert, published_us, now_us);
-        record(&mut self.publish_to_read, published_us, read_us);
-        record(&mut self.alert_to_received, raised_us, now_us);
+        let measured = Measured {
+            due_us: clock.measured_us(due_us),
+            due_to_alert: now_us.saturating_sub(due_us),
+            publish_to_read: between(published_us, read_us),
+            alert_to_received: between(raised_us, Some(epoch_us)),
+        };
+        self.due_to_alert.record(measured.due_to_alert);
+        let parts = [
+            (
+                &mut self.publish_to_alert,
+                between(published_us, Some(epoch_us)),
+            ),
+            (&mut self.publish_to_read, measured.publish_to_read),
+            (&mut self.alert_to_received, measured.alert_to_received),
+        ];
+        for (latency, took_us) in parts {
+            if let Some(took_us) = took_us {
+                latency.record(took_us);
+            }
+        }
+        Some(measured)
     }
 }
 
-/// Records the time between two times of day, if both are known.
-fn record(latency: &mut Latency, from_us: Option<i64>, to_us: Option<i64>) {
-    if let (Some(from_us), Some(to_us)) = (from_us, to_us) {
-        let took_us = u64::try_from(to_us.saturating_sub(from_us));
-        latency.record(took_us.unwrap_or_default());
-    }
+/// The time between two times of day, if both are known.
+fn between(from_us: Option<i64>, to_us: Option<i64>) -> Option<u64> {
+    let took_us = to_us?.saturating_sub(from_us?);
+    Some(u64::try_from(took_us).unwrap_or_default())
 }

@@ -15,6 +15,7 @@ use crate::bench::alerts::Alerts;
 use crate::bench::clock::{Clock, micros};
 use crate::bench::latency::Latency;
 use crate::bench::limit;
+use crate::bench::listing::Listing;
 use crate::bench::live::Live;
 use crate::bench::load::Load;
 use crate::bench::meter::{Meter, Service, Stub};
@@ -39,6 +40,7 @@ pub(crate) struct Session<'a> {
     route: &'a Route,
     posts: Vec<Post<Stub>>,
     alerts: Alerts,
+    listing: Option<Listing>,
     /// Whether a plain consumer reads the shards.
     is_limit: bool,
     alerts_within: Duration,
@@ -77,6 +79,8 @@ impl<'a> Session<'a> {
         route: &'a Route,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, Fault> {
+        let listing = wanted.latencies.as_deref().map(Listing::create);
+        let listing = listing.transpose()?;
         let alerts = Alerts::open(endpoint, &wanted.alert_queue).await?;
         if wanted.limit {
             limit::check(endpoint, route.shards).await?;
@@ -94,6 +98,7 @@ impl<'a> Session<'a> {
             route,
             posts,
             alerts,
+            listing,
             is_limit: wanted.limit,
             alerts_within: wanted.alerts_within,
         }))
@@ -108,7 +113,7 @@ impl<'a> Session<'a> {
 
         let alerts = self
             .alerts
-            .receive(clock, Arc::clone(&progress), ended.clone());
+            .receive(clock, Arc::clone(&progress), self.listing, ended.clone());
         let mut alerts = tokio::spawn(alerts);
 
         let mut producers = JoinSet::new();
