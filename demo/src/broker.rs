@@ -26,7 +26,7 @@ pub(crate) struct Broker {
 impl Broker {
     pub(crate) fn private(show: &Show) -> Result<Self> {
         let broker = show.step("a RabbitMQ node of our own", || {
-            Ok(PrivateBroker::start(Settings::default())?)
+            Ok(PrivateBroker::start(&Settings::default())?)
         })?;
         Ok(Self {
             url: broker.url(),

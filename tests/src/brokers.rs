@@ -20,13 +20,13 @@ pub fn shared_broker(release: Release) -> Result<&'static PrivateBroker> {
         Release::Debian13 => &DEBIAN_13,
     };
     let start = || {
-        PrivateBroker::start(Settings {
+        PrivateBroker::start(&Settings {
             release,
             management: true,
             tls: true,
-            rabbit: "",
             // Its parameters are what a topology has of them.
             plugins: &["rabbitmq_federation"],
+            ..Settings::default()
         })
         .map_err(|error| error.to_string())
     };

@@ -53,7 +53,7 @@ pub fn on_a_stage_with_its_broker(
     release: Release,
     test: impl FnOnce(&Stage, &mut PrivateBroker) -> Outcome,
 ) -> Outcome {
-    let mut broker = PrivateBroker::start(Settings {
+    let mut broker = PrivateBroker::start(&Settings {
         release,
         management: true,
         ..Settings::default()
@@ -68,7 +68,7 @@ pub fn on_a_stage_with_its_broker(
 ///
 /// Those of the test, with what its programs said last.
 pub fn on_a_stage_where(rabbit: &'static str, test: impl FnOnce(&Stage) -> Outcome) -> Outcome {
-    let broker = PrivateBroker::start(Settings {
+    let broker = PrivateBroker::start(&Settings {
         management: true,
         rabbit,
         ..Settings::default()

@@ -1,6 +1,6 @@
 //! All measurements, one after the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -29,7 +29,12 @@ pub(crate) struct Bench {
 }
 
 /// Measures what `wants` of all cases.
-pub(crate) fn run(scale: Scale, wants: impl Fn(Case) -> bool, show: &Show) -> Result<Results> {
+pub(crate) fn run(
+    scale: Scale,
+    wants: impl Fn(Case) -> bool,
+    quorum_below: Option<&Path>,
+    show: &Show,
+) -> Result<Results> {
     let round = |repeat| {
         let cases = scale.round(repeat).into_iter();
         cases
@@ -37,7 +42,7 @@ pub(crate) fn run(scale: Scale, wants: impl Fn(Case) -> bool, show: &Show) -> Re
             .map(move |case| (repeat, case))
     };
     let mut steps: Vec<(u32, Case)> = (1..=scale.repeats).flat_map(round).collect();
-    let (bench, machine) = Bench::prepare(scale.clone(), show)?;
+    let (bench, machine) = Bench::prepare(scale.clone(), quorum_below, show)?;
     let mut absent = Vec::new();
     if steps
         .iter()
@@ -79,17 +84,18 @@ pub(crate) fn run(scale: Scale, wants: impl Fn(Case) -> bool, show: &Show) -> Re
 }
 
 impl Bench {
-    fn prepare(scale: Scale, show: &Show) -> Result<(Self, Machine)> {
+    fn prepare(scale: Scale, quorum_below: Option<&Path>, show: &Show) -> Result<(Self, Machine)> {
         let folder = Folder::temporary("aldebaran-benchmark-")?;
         let broker = show.step("a RabbitMQ node of our own", || {
-            Ok(PrivateBroker::start(Settings {
+            Ok(PrivateBroker::start(&Settings {
                 release: Release::Installed,
                 // It gives each run a vhost of its own.
                 management: true,
+                quorum_below: quorum_below.map(PathBuf::from),
                 ..Settings::default()
             })?)
         })?;
-        let machine = Machine::look(&broker)?;
+        let machine = Machine::look(&broker, quorum_below)?;
         let make = |name, count| Trades::make(folder.path(), name, count);
         let (many, few) = show.step("trades in files", || {
             let many = make("many.jsonl", scale.many_trades())?;

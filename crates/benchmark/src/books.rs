@@ -75,7 +75,7 @@ fn wait_until_idle(id: u32) -> Result<()> {
         let mut cpu = Cpu::start(&[("auditor", id)]);
         sleep(IDLE);
         cpu.look();
-        if cpu.cores().get("cpu_auditor") == Some(&0.0) {
+        if cpu.figures().get("cpu_auditor") == Some(&0.0) {
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "wait for the auditor to read");

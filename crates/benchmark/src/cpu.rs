@@ -28,6 +28,8 @@ struct Ticks {
     busy: u64,
     /// What the host gave to others.
     stolen: u64,
+    /// How often a processor went from one thread to another.
+    switches: u64,
 }
 
 impl Cpu {
@@ -57,23 +59,27 @@ impl Cpu {
     }
 
     /// Cores used on average, by name: `cpu_publisher`; `cpu_others` is the rest of the machine,
-    /// `cpu_stolen` what its host took away.
-    pub(crate) fn cores(&self) -> BTreeMap<String, f64> {
+    /// `cpu_stolen` what its host took away. `switches` are changes of thread per second, on the
+    /// whole machine.
+    pub(crate) fn figures(&self) -> BTreeMap<String, f64> {
         let now = Ticks::now();
-        let ticks = self.began.elapsed().as_secs_f64() * clock_ticks_per_second() as f64;
+        let seconds = self.began.elapsed().as_secs_f64();
+        let ticks = seconds * clock_ticks_per_second() as f64;
         let share = |used: u64| used as f64 / ticks.max(1.0);
-        let mut cores: BTreeMap<String, f64> = BTreeMap::new();
+        let mut figures: BTreeMap<String, f64> = BTreeMap::new();
         let mut ours = 0;
         for part in &self.parts {
             let used = part.last.saturating_sub(part.first);
             ours += used;
-            *cores.entry(format!("cpu_{}", part.name)).or_default() += share(used);
+            *figures.entry(format!("cpu_{}", part.name)).or_default() += share(used);
         }
         let busy = now.busy.saturating_sub(self.machine.busy);
         let stolen = now.stolen.saturating_sub(self.machine.stolen);
-        cores.insert("cpu_others".to_owned(), share(busy.saturating_sub(ours)));
-        cores.insert("cpu_stolen".to_owned(), share(stolen));
-        cores
+        figures.insert("cpu_others".to_owned(), share(busy.saturating_sub(ours)));
+        figures.insert("cpu_stolen".to_owned(), share(stolen));
+        let switches = now.switches.saturating_sub(self.machine.switches);
+        figures.insert("switches".to_owned(), switches as f64 / seconds.max(1e-3));
+        figures
     }
 }
 
@@ -100,9 +106,11 @@ impl Ticks {
         else {
             return Self::default();
         };
+        let switches = stat.lines().find_map(|line| line.strip_prefix("ctxt "));
         Self {
             busy: user + nice + system + irq + soft_irq,
             stolen,
+            switches: switches.and_then(|n| n.trim().parse().ok()).unwrap_or(0),
         }
     }
 }
@@ -139,8 +147,9 @@ mod tests {
             std::hint::black_box(began.elapsed());
         }
         cpu.look();
-        let cores = cpu.cores();
-        assert!(cores["cpu_test"] > 0.2, "{cores:?}");
+        let figures = cpu.figures();
+        assert!(figures["cpu_test"] > 0.2, "{figures:?}");
+        assert!(figures["switches"] > 0.0, "{figures:?}");
         assert!(peak_bytes(std::process::id()).unwrap() > 1 << 20);
     }
 }

@@ -1,6 +1,7 @@
 //! The machine that it all ran on, as far as it matters to the figures.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -20,6 +21,9 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) rabbitmq: String,
     pub(crate) erlang: String,
+    /// Where the broker's files are, and how the kernel writes them.
+    #[serde(default)]
+    pub(crate) files: String,
     /// Of this repository; with a `+` if files were changed since.
     pub(crate) commit: String,
     /// When it began, in UTC.
@@ -27,7 +31,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn look(broker: &PrivateBroker) -> Result<Self> {
+    pub(crate) fn look(broker: &PrivateBroker, quorum: Option<&Path>) -> Result<Self> {
         let overview: Value = serde_json::from_str(&broker.management()?.get("/overview")?)?;
         let version = |name: &str| overview[name].as_str().unwrap_or("unknown").to_owned();
         let now = OffsetDateTime::now_utc();
@@ -39,6 +43,7 @@ impl Machine {
             kernel: kernel(),
             rabbitmq: version("rabbitmq_version"),
             erlang: version("erlang_version"),
+            files: files(broker.folder(), quorum),
             commit: commit().unwrap_or_else(|| "unknown".to_owned()),
             date: now.format(&Rfc3339).context("tell the date")?,
         })
@@ -63,6 +68,30 @@ fn kernel() -> String {
     let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}"));
     let parts = ["ostype", "osrelease"].map(|name| read(name).unwrap_or_default());
     parts.map(|part| part.trim().to_owned()).join(" ")
+}
+
+fn files(all: &Path, quorum: Option<&Path>) -> String {
+    let seconds = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/vm/dirty_{name}_centisecs"));
+        let hundredths = text.ok().and_then(|text| text.trim().parse::<f64>().ok());
+        hundredths.map_or("unknown".to_owned(), |hundredths| {
+            format!("{} s", hundredths / 100.0)
+        })
+    };
+    let mut files = file_system(all);
+    if let Some(quorum) = quorum {
+        files += &format!(", logs of quorum queues: {}", file_system(quorum));
+    }
+    let (age, turn) = (seconds("expire"), seconds("writeback"));
+    files + &format!("; the kernel looks every {turn} for what is {age} old, and writes it")
+}
+
+fn file_system(folder: &Path) -> String {
+    let mut df = Command::new("df");
+    let output = df.arg("--output=fstype").arg(folder).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let text = text.unwrap_or_default();
+    text.lines().last().unwrap_or("unknown").trim().to_owned()
 }
 
 fn commit() -> Option<String> {

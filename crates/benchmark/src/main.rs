@@ -55,13 +55,17 @@ struct Flags {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     repeats: Option<u32>,
 
-    /// Where the report goes [default: docs/benchmarks; a quick look or a part goes to
-    /// target/benchmarks]
+    /// Where the report goes [default: docs/benchmarks; a quick look, a part or
+    /// another set-up goes to target/benchmarks]
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 
+    /// Below which folder the broker's quorum queues keep their logs, on another file system, say
+    #[arg(long, value_name = "FOLDER")]
+    quorum_below: Option<PathBuf>,
+
     /// Measures nothing, and writes the report of an earlier run again, from its run.json
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "only"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "only", "quorum_below"])]
     again: Option<PathBuf>,
 }
 
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<Results> {
-    let is_whole = !flags.quick && flags.only.is_empty();
+    let is_whole = !flags.quick && flags.only.is_empty() && flags.quorum_below.is_none();
     let folder = flags.output.clone().unwrap_or_else(|| {
         // The committed report is of whole runs only.
         let folder = if is_whole {
@@ -107,7 +111,7 @@ fn run(flags: &Flags) -> Result<Results> {
                 };
                 flags.only.is_empty() || flags.only.iter().any(is_it)
             };
-            bench::run(scale, wants, &Show::new())?
+            bench::run(scale, wants, flags.quorum_below.as_deref(), &Show::new())?
         }
     };
     report::write(&results, &folder)?;

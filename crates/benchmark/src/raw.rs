@@ -61,7 +61,7 @@ pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
     let took_us = ended_us - number(&published, "began_us");
     run.put(RATE, trades * 1e6 / took_us);
     run.put("packed", trades / number(&published, "messages"));
-    run.values.extend(cpu.cores());
+    run.values.extend(cpu.figures());
     run.told = json!({"published": published, "read": read});
     Ok(run)
 }

@@ -49,7 +49,7 @@ pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
     let planned = Duration::from_secs(load.seconds + bench.scale.warm_up_s);
     let finished = follow(publisher, &mut cpu, planned + PATIENCE)?;
     let mut run = figures(case, repeat, &finished)?;
-    run.values.extend(cpu.cores());
+    run.values.extend(cpu.figures());
     if let Some(bytes) = peak_bytes(reader.id()) {
         run.put(RESIDENT, bytes as f64 / f64::from(1 << 20));
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ const START_PATIENCE: Duration = Duration::from_secs(120);
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 
 /// What the node should be able to do.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Which RabbitMQ.
     pub release: Release,
@@ -36,6 +36,10 @@ pub struct Settings {
     pub rabbit: &'static str,
     /// Plugins besides those that the above need, as `rabbitmq_federation`.
     pub plugins: &'static [&'static str],
+    /// Below which folder the quorum queues keep their logs, in a folder of this node's own that
+    /// goes with it; with everything else if `None`. Only for [`Release::Installed`]: the other one
+    /// sees nothing but its tree.
+    pub quorum_below: Option<PathBuf>,
 }
 
 /// A RabbitMQ node of one's own. Dropping it kills the node and removes its folder.
@@ -45,6 +49,7 @@ pub struct PrivateBroker {
     node: Option<Kept>,
     _epmd: Kept,
     folder: Folder,
+    _quorum: Option<Folder>,
     ports: Ports,
     server: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -58,10 +63,15 @@ impl PrivateBroker {
     ///
     /// When there is no such release, a file cannot be written, or the node does not come up
     /// within two minutes; then with the end of its log.
-    pub fn start(settings: Settings) -> Result<Self, Error> {
+    pub fn start(settings: &Settings) -> Result<Self, Error> {
         let installation = Installation::find(settings.release)?;
         let folder =
             Folder::temporary("aldebaran-broker-").map_err(doing("make a folder for the node"))?;
+        let quorum = settings.quorum_below.as_deref().map(|below| {
+            quorum_folder(below, settings.release)
+                .map_err(doing(format!("make a folder below {}", below.display())))
+        });
+        let quorum = quorum.transpose()?;
         let ports = Ports::choose(settings).map_err(doing("find free ports"))?;
         let inside = installation.inside(folder.path());
         configuration::write(folder.path(), &inside, &ports, settings)
@@ -70,7 +80,10 @@ impl PrivateBroker {
             write_certificates(folder.path())?;
         }
         let node_name = format!("private-{}@localhost", ports.amqp);
-        let environment = configuration::environment(&inside, &node_name, &ports);
+        let mut environment = configuration::environment(&inside, &node_name, &ports);
+        if let Some(quorum) = &quorum {
+            environment.push(("RABBITMQ_QUORUM_DIR".into(), quorum.path().into()));
+        }
         let epmd = Kept::start(
             &installation.epmd(folder.path(), ports.epmd),
             &environment,
@@ -82,6 +95,7 @@ impl PrivateBroker {
             _epmd: epmd,
             server: installation.server(folder.path()),
             folder,
+            _quorum: quorum,
             ports,
             environment,
         };
@@ -290,6 +304,14 @@ impl PrivateBroker {
     fn printed(&self) -> PathBuf {
         self.folder.path().join("node.out")
     }
+}
+
+fn quorum_folder(below: &Path, release: Release) -> io::Result<Folder> {
+    if release != Release::Installed {
+        let why = "only an installed release can keep its quorum queues elsewhere";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+    }
+    Folder::below(below, "aldebaran-quorum-")
 }
 
 /// Whether a node says its Connection.Start: a listening port alone is too early.

@@ -21,7 +21,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    pub(crate) fn choose(settings: Settings) -> io::Result<Self> {
+    pub(crate) fn choose(settings: &Settings) -> io::Result<Self> {
         Ok(Self {
             amqp: free_port()?,
             distribution: free_port()?,
@@ -40,7 +40,7 @@ pub(crate) fn write(
     folder: &Path,
     inside: &Path,
     ports: &Ports,
-    settings: Settings,
+    settings: &Settings,
 ) -> io::Result<()> {
     let mut configuration = format!(
         "listeners.tcp.1 = 127.0.0.1:{}\nlog.console = false\nlog.file.level = info\n",

@@ -31,7 +31,16 @@ impl Folder {
     ///
     /// When it cannot be made, or the shell that removes it cannot be started.
     pub fn temporary(prefix: &str) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix(prefix).tempdir()?;
+        Self::below(&std::env::temp_dir(), prefix)
+    }
+
+    /// Makes a new folder below another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`temporary`](Self::temporary).
+    pub fn below(parent: &Path, prefix: &str) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent)?;
         let kept = Self::at(folder.path())?;
         let _ = folder.keep(); // from here on ours to remove
         Ok(kept)

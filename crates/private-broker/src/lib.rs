@@ -9,7 +9,7 @@
 //! use private_broker::{PrivateBroker, Settings};
 //!
 //! # fn main() -> Result<(), private_broker::Error> {
-//! let mut broker = PrivateBroker::start(Settings { management: true, ..Settings::default() })?;
+//! let mut broker = PrivateBroker::start(&Settings { management: true, ..Settings::default() })?;
 //! let vhost = broker.vhost("orders")?;
 //! println!("{}", vhost.url());
 //! broker.kill()?; // SIGKILL, as a fault test wants it

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use private_broker::{PrivateBroker, Release, Settings};
 
 const HELP: &str = "\
-usage: private-broker [--debian-13] [--management] [--tls]
+usage: private-broker [--debian-13] [--management] [--tls] [--quorum-below=FOLDER]
 
 Runs a RabbitMQ node in a folder and on ports of its own, prints its AMQP URL, and keeps it
 until this program ends, whether by Ctrl-C or by kill -9. Nothing is left behind.
@@ -17,6 +17,8 @@ until this program ends, whether by Ctrl-C or by kill -9. Nothing is left behind
                 instead of what this machine has installed
   --management  with the management plugin; prints its URL in a further line
   --tls         with a TLS listener; prints its URL and the CA file in further lines
+  --quorum-below=FOLDER
+                keeps the logs of quorum queues below this folder, on another file system, say
 
 Exit codes: 1 the node did not start, 2 wrong usage.";
 
@@ -31,13 +33,16 @@ fn main() -> ExitCode {
                 println!("{HELP}");
                 return ExitCode::SUCCESS;
             }
+            other if other.starts_with("--quorum-below=") => {
+                settings.quorum_below = other.split_once('=').map(|(_, folder)| folder.into());
+            }
             unknown => {
                 eprintln!("unknown argument {unknown}\n\n{HELP}");
                 return ExitCode::from(2);
             }
         }
     }
-    match PrivateBroker::start(settings) {
+    match PrivateBroker::start(&settings) {
         Ok(broker) => {
             if let Err(error) = tell(&broker) {
                 eprintln!("failed to say where the node is: {error}");

@@ -25,7 +25,7 @@ fn survives_kill_and_stop(release: Release, version: &str) {
         ..Settings::default()
     };
     let began = Instant::now();
-    let mut broker = PrivateBroker::start(settings).unwrap();
+    let mut broker = PrivateBroker::start(&settings).unwrap();
     println!("{release:?} with management: up in {:?}", began.elapsed());
     let overview = broker.management().unwrap().get("/overview").unwrap();
     assert!(
@@ -69,7 +69,7 @@ fn survives_kill_and_stop(release: Release, version: &str) {
 
 #[test]
 fn a_node_that_does_not_start_says_why() {
-    let mut broker = PrivateBroker::start(Settings::default()).unwrap();
+    let mut broker = PrivateBroker::start(&Settings::default()).unwrap();
     fs::write(
         broker.folder().join("rabbitmq.conf"),
         "no_such_setting = 1\n",
@@ -82,7 +82,7 @@ fn a_node_that_does_not_start_says_why() {
 
 #[test]
 fn the_tls_listener_proves_itself_by_its_own_authority() {
-    let broker = PrivateBroker::start(Settings {
+    let broker = PrivateBroker::start(&Settings {
         tls: true,
         ..Settings::default()
     })

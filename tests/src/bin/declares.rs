@@ -63,7 +63,7 @@ fn measure() -> Result<()> {
     );
     let mut missed = Vec::new();
     for release in releases {
-        let broker = PrivateBroker::start(Settings {
+        let broker = PrivateBroker::start(&Settings {
             release,
             management: true,
             ..Settings::default()

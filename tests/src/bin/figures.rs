@@ -80,7 +80,7 @@ impl Taken {
 }
 
 fn one_run(rate: u64) -> Result<Taken> {
-    let broker = PrivateBroker::start(Settings {
+    let broker = PrivateBroker::start(&Settings {
         release: Release::Installed,
         management: true,
         ..Settings::default()

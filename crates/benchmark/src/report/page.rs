@@ -81,6 +81,9 @@ fn machine(results: &Results) -> String {
     let (rabbitmq, erlang) = (&machine.rabbitmq, &machine.erlang);
     let broker = format!("RabbitMQ {rabbitmq} on Erlang {erlang}, on the same machine");
     rows.row(["broker".to_owned(), broker]);
+    if !machine.files.is_empty() {
+        rows.row(["its files".to_owned(), machine.files.clone()]);
+    }
     rows.row(["commit".to_owned(), machine.commit.clone()]);
     rows.row(["begun".to_owned(), machine.date.clone()]);
     rows.text
@@ -169,6 +172,7 @@ fn cpu(results: &Results) -> String {
         "broker",
         "others",
         "stolen",
+        "changes of thread/s",
     ]);
     let mut cases = pairs(results);
     let also = [Subject::RawRead, Subject::Unpacked, Subject::FrontDoor];
@@ -185,6 +189,7 @@ fn cpu(results: &Results) -> String {
             broker,
             others,
             stolen,
+            value(results, case, "switches", grouped),
         ]);
     }
     table.text

@@ -24,9 +24,10 @@ publish to read, from alert to received and from publish to alert are those of a
 program that stood there told nothing of it.";
 
 pub(crate) const CPU: &str = "\
-Cores used on average from the start of a run to its last alert and the second after it. Everything shares the machine, the publisher
-that measures too: what it uses is missing elsewhere. *Others* is everything on the machine that
-is no part of the run, the kernel's own threads included; *stolen* is what the host gave away.";
+Cores used on average from the start of a run to its last alert and the second after it. Everything
+shares the machine, the publisher that measures too: what it uses is missing elsewhere. *Others* is
+everything on the machine that is no part of the run, the kernel's own threads included; *stolen* is
+what the host gave away. Changes of thread are those of the whole machine.";
 
 pub(crate) const RAW: &str = "\
 The client library by itself: ready-made messages published with 256 unconfirmed at a time, as

@@ -70,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) -> Result<()> {
-    let broker = PrivateBroker::start(Settings {
+    let broker = PrivateBroker::start(&Settings {
         release: Release::Installed,
         management: true,
         ..Settings::default()
