@@ -1,7 +1,7 @@
 //! An input that is read in a thread of its own, so that whoever waits for it can be stopped.
 
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +17,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// What a thread has read. Ends with the input, or soon after `stop` is cancelled.
 pub(crate) struct Chunks {
     read: Receiver<io::Result<Vec<u8>>>,
-    next: Option<io::Result<Vec<u8>>>,
     current: Vec<u8>,
     used: usize,
     stop: CancellationToken,
@@ -47,33 +46,14 @@ impl Chunks {
         });
         Chunks {
             read,
-            next: None,
             current: Vec::new(),
             used: 0,
             stop,
         }
     }
 
-    /// Whether the next look at the input would have to wait.
-    pub(crate) fn would_wait(&mut self) -> bool {
-        if self.used < self.current.len() || self.next.is_some() {
-            return false;
-        }
-        match self.read.try_recv() {
-            Ok(piece) => {
-                self.next = Some(piece);
-                false
-            }
-            Err(TryRecvError::Empty) => true,
-            Err(TryRecvError::Disconnected) => false,
-        }
-    }
-
     fn wait(&mut self) -> io::Result<Vec<u8>> {
         while !self.stop.is_cancelled() {
-            if let Some(piece) = self.next.take() {
-                return piece;
-            }
             match self.read.recv_timeout(LOOK_EVERY) {
                 Ok(piece) => return piece,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -126,7 +106,6 @@ mod tests {
         let (reader, _writer) = io::pipe().unwrap();
         let stop = CancellationToken::new();
         let mut chunks = Chunks::of(reader, stop.clone());
-        assert!(chunks.would_wait());
         stop.cancel();
         assert_eq!(chunks.fill_buf().unwrap(), b"");
     }

@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, ErrorKind, Result};
 
-use crate::chunks::Chunks;
 use memchr::{memchr, memrchr};
 use trade::MAX_TRADE_BYTES;
 
@@ -15,14 +14,6 @@ pub(crate) struct Lines<R> {
     /// Bytes of the input's buffer that were given out.
     used: usize,
     bytes: u64,
-}
-
-impl Lines<Chunks> {
-    /// Whether the next line would have to be waited for.
-    pub(crate) fn would_wait(&mut self) -> bool {
-        self.input.consume(std::mem::take(&mut self.used));
-        self.input.would_wait()
-    }
 }
 
 impl<R: BufRead> Lines<R> {
@@ -75,8 +66,8 @@ impl<R: BufRead> Lines<R> {
 }
 
 /// The single lines of [`Lines::next_lines`], without their newlines.
-pub(crate) fn lines_of(some: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = some;
+pub(crate) fn lines_of(block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = block;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -100,8 +91,8 @@ mod tests {
         for capacity in [1, 2, 3, 7, 64, 1 << 20] {
             let mut lines = Lines::of(BufReader::with_capacity(capacity, text.as_bytes()));
             let mut found = Vec::new();
-            while let Some(some) = lines.next_lines().unwrap() {
-                found.extend(lines_of(some).map(|line| String::from_utf8(line.to_vec()).unwrap()));
+            while let Some(block) = lines.next_lines().unwrap() {
+                found.extend(lines_of(block).map(|line| String::from_utf8(line.to_vec()).unwrap()));
             }
             assert_eq!(found[..3], ["a", "", "bcd\r"]);
             // Whole when the buffer holds it, cut just beyond the limit otherwise.

@@ -153,12 +153,9 @@ impl Machine for OverPurchase {
             if together.is_empty() {
                 break;
             }
-            // What is no trade has no order: no book is found for it.
-            let order_ids = together
-                .iter()
-                .map(|item| item.trade.as_ref().map_or("", Trade::order_id));
-            let keys: Vec<_> = order_ids.map(|order_id| self.books.key(order_id)).collect();
-            self.books.bring(&keys);
+            let keys = self
+                .books
+                .bring(together.iter().map(|item| item.trade.as_ref().ok()));
             for (item, key) in together.iter().zip(&keys) {
                 let effect = self.apply_item(item, key, forwarded, &moment, &mut rejections);
                 effects.extend(effect);

@@ -53,7 +53,7 @@ pub(crate) fn audit(file: &Path, flags: &Flags, stop: &CancellationToken) -> Res
     };
     let began = Instant::now();
     let bar = progress_bar(length);
-    let read = read_all(&mut audit, Chunks::of(input, stop.clone()), &bar);
+    let read = read_all(&mut audit, input, &bar, stop);
     bar.finish_and_clear();
     match read {
         // Whoever reads the alerts has seen enough.
@@ -78,27 +78,34 @@ fn is_broken_pipe(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
 
-fn read_all(audit: &mut Audit, input: Chunks, bar: &ProgressBar) -> anyhow::Result<()> {
+fn read_all(
+    audit: &mut Audit,
+    input: impl Read + Send + 'static,
+    bar: &ProgressBar,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let mut output = BufWriter::new(io::stdout().lock());
-    let mut lines = Lines::of(input);
+    let mut lines = Lines::of(Chunks::of(input, stop.clone()));
     let mut before = 0;
-    while let Some(mut some) = lines
+    while let Some(mut block) = lines
         .next_lines()
         .with_context(|| format!("read {}", audit.name))?
     {
+        // What a stop has cut off is no whole line.
+        if stop.is_cancelled() {
+            break;
+        }
         if before == 0 {
-            some = without_byte_order_mark(some);
+            block = without_byte_order_mark(block);
         }
         before = audit
-            .lines(some, before, &mut output)
+            .lines(block, before, &mut output)
             .context("write an alert")?;
-        bar.set_position(lines.bytes());
         // Alerts of a live input do not wait for more of it.
-        if lines.would_wait() {
-            output.flush().context("write an alert")?;
-        }
+        output.flush().context("write an alert")?;
+        bar.set_position(lines.bytes());
     }
-    output.flush().context("write an alert")
+    Ok(())
 }
 
 struct Audit {
@@ -114,11 +121,11 @@ struct Audit {
 }
 
 impl Audit {
-    /// Applies the trades of some lines; `before` is how many lines came before them. Gives how
+    /// Applies the trades of whole lines; `before` is how many lines came before them. Gives how
     /// many there are with them.
-    fn lines(&mut self, some: &[u8], before: u64, output: &mut impl Write) -> io::Result<u64> {
+    fn lines(&mut self, block: &[u8], before: u64, output: &mut impl Write) -> io::Result<u64> {
         let mut last = before;
-        let numbered = lines_of(some).map(|line| {
+        let numbered = lines_of(block).map(|line| {
             last += 1;
             (last, line.trim_ascii())
         });
@@ -132,12 +139,8 @@ impl Audit {
             if together.is_empty() {
                 break;
             }
-            // What is no trade has no order: no book is found for it.
-            let order_ids = together
-                .iter()
-                .map(|(_, read)| read.as_ref().map_or("", |(trade, _)| trade.order_id()));
-            let keys: Vec<_> = order_ids.map(|order_id| self.books.key(order_id)).collect();
-            self.books.bring(&keys);
+            let trades = together.iter().map(|(_, read)| read.as_ref().ok());
+            let keys = self.books.bring(trades.map(|read| Some(&read?.0)));
             for ((number, read), key) in together.iter().zip(&keys) {
                 match read {
                     Ok((trade, time_us)) => self.apply(trade, *time_us, key, *number, output)?,

@@ -32,6 +32,7 @@ use anyhow::{Context, anyhow};
 use program::Fault;
 use tokio_util::sync::CancellationToken;
 
+use crate::bench::listing::Listing;
 use crate::bench::live::Live;
 use crate::bench::load::Load;
 use crate::bench::options::BenchOptions;
@@ -59,13 +60,14 @@ pub(crate) async fn run(
     let route = Route::resolve(&wanted.destination(), &options.topology)?;
     let endpoint = options.broker.endpoint()?;
     let json = wanted.json.as_deref().map(Json::open).transpose()?;
+    let listing = wanted.latencies.as_deref().map(latencies).transpose()?;
     let server = broker::server(&endpoint).await?;
     let session = Session::open(wanted, &endpoint, &load, &route, stop).await?;
     let Some(session) = session else {
         return Ok(());
     };
     let live = Live::new(load.warm_up, load.time, options.logs.quiet);
-    let outcome = session.run(live, stop).await?;
+    let outcome = session.run(live, listing, stop).await?;
     let is_stopped = stop.is_cancelled();
     let report = Report::new(wanted, &load, &route, &server, outcome, is_stopped);
     tell(&report, json)?;
@@ -117,12 +119,24 @@ impl Json {
         if path == Path::new("-") {
             return Ok(Json::Stdout);
         }
-        match File::create(path) {
-            Ok(file) => Ok(Json::File(file)),
-            Err(error) => Err(Fault::Usage(format!(
-                "--json {}: cannot write it: {error}",
-                path.display()
-            ))),
-        }
+        create("--json", path).map(Json::File)
     }
+}
+
+fn latencies(path: &Path) -> Result<Listing, Fault> {
+    if path == Path::new("-") {
+        let why = "--latencies -: it goes into a file; standard output has the figures";
+        return Err(Fault::Usage(why.to_owned()));
+    }
+    let file = create("--latencies", path)?;
+    Ok(Listing::begin(file).context("write --latencies")?)
+}
+
+fn create(option: &str, path: &Path) -> Result<File, Fault> {
+    File::create(path).map_err(|error| {
+        Fault::Usage(format!(
+            "{option} {}: cannot write it: {error}",
+            path.display()
+        ))
+    })
 }

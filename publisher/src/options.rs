@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use program::{BrokerArgs, LogArgs, TopologyArgs};
+use trade::pack::Limits;
 
 use crate::bench::options::BenchOptions;
 use crate::names::Names;
@@ -189,7 +190,7 @@ pub(crate) struct DestinationOptions {
     pub(crate) batch: Option<u32>,
 
     /// Bytes of a message's body, at most; a longer trade goes alone
-    #[arg(long, value_name = "N", default_value_t = 131_072,
+    #[arg(long, value_name = "N", default_value_t = Limits::TO_SHARDS.bytes as u32,
           value_parser = quantity::count_in(0..=u32::MAX))]
     pub(crate) batch_bytes: u32,
 

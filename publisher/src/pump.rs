@@ -15,8 +15,8 @@ use crate::watch::Watch;
 /// How long a stopped publisher waits for confirms.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How many trades are sent before the confirms are looked at. Who is behind fills messages with
-/// so many, whatever the linger.
+/// How many trades are taken before confirms and lingering messages are looked at: so many, of
+/// all shards, a publisher that is behind can pack together.
 const BURST: usize = 2048;
 
 /// Why the pump waits.

@@ -10,7 +10,7 @@ use rustix::param::clock_ticks_per_second;
 #[derive(Debug)]
 pub(crate) struct Cpu {
     began: Instant,
-    machine: Ticks,
+    machine: Whole,
     parts: Vec<Part>,
 }
 
@@ -24,9 +24,10 @@ struct Part {
 
 /// Of all processors, since the machine started.
 #[derive(Debug, Clone, Copy, Default)]
-struct Ticks {
+struct Whole {
+    /// In ticks.
     busy: u64,
-    /// What the host gave to others.
+    /// What the host gave to others, in ticks.
     stolen: u64,
     /// How often a processor went from one thread to another.
     switches: u64,
@@ -46,7 +47,7 @@ impl Cpu {
         });
         Self {
             began: Instant::now(),
-            machine: Ticks::now(),
+            machine: Whole::now(),
             parts: parts.collect(),
         }
     }
@@ -62,7 +63,7 @@ impl Cpu {
     /// `cpu_stolen` what its host took away. `switches` are changes of thread per second, on the
     /// whole machine.
     pub(crate) fn figures(&self) -> BTreeMap<String, f64> {
-        let now = Ticks::now();
+        let now = Whole::now();
         let seconds = self.began.elapsed().as_secs_f64();
         let ticks = seconds * clock_ticks_per_second() as f64;
         let share = |used: u64| used as f64 / ticks.max(1.0);
@@ -83,7 +84,7 @@ impl Cpu {
     }
 }
 
-impl Ticks {
+impl Whole {
     fn now() -> Self {
         let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
         let line = stat.lines().next().unwrap_or_default();

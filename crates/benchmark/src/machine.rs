@@ -21,9 +21,9 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) rabbitmq: String,
     pub(crate) erlang: String,
-    /// Where the broker's files are, and how the kernel writes them.
+    /// The file systems of the broker's files, and how the kernel writes them.
     #[serde(default)]
-    pub(crate) files: String,
+    pub(crate) broker_files: String,
     /// Of this repository; with a `+` if files were changed since.
     pub(crate) commit: String,
     /// When it began, in UTC.
@@ -43,7 +43,7 @@ impl Machine {
             kernel: kernel(),
             rabbitmq: version("rabbitmq_version"),
             erlang: version("erlang_version"),
-            files: files(broker.folder(), quorum),
+            broker_files: broker_files(broker.folder(), quorum),
             commit: commit().unwrap_or_else(|| "unknown".to_owned()),
             date: now.format(&Rfc3339).context("tell the date")?,
         })
@@ -70,20 +70,22 @@ fn kernel() -> String {
     parts.map(|part| part.trim().to_owned()).join(" ")
 }
 
-fn files(all: &Path, quorum: Option<&Path>) -> String {
-    let seconds = |name: &str| {
-        let text = fs::read_to_string(format!("/proc/sys/vm/dirty_{name}_centisecs"));
-        let hundredths = text.ok().and_then(|text| text.trim().parse::<f64>().ok());
-        hundredths.map_or("unknown".to_owned(), |hundredths| {
-            format!("{} s", hundredths / 100.0)
-        })
-    };
+fn broker_files(all: &Path, quorum: Option<&Path>) -> String {
+    const SETTINGS: [&str; 4] = [
+        "dirty_background_bytes",
+        "dirty_background_ratio",
+        "dirty_expire_centisecs",
+        "dirty_writeback_centisecs",
+    ];
     let mut files = file_system(all);
     if let Some(quorum) = quorum {
-        files += &format!(", logs of quorum queues: {}", file_system(quorum));
+        files += &format!(", logs of quorum queues on {}", file_system(quorum));
     }
-    let (age, turn) = (seconds("expire"), seconds("writeback"));
-    files + &format!("; the kernel looks every {turn} for what is {age} old, and writes it")
+    for name in SETTINGS {
+        let value = fs::read_to_string(format!("/proc/sys/vm/{name}")).unwrap_or_default();
+        files += &format!("; {name} {}", value.trim());
+    }
+    files
 }
 
 fn file_system(folder: &Path) -> String {

@@ -24,7 +24,7 @@ mod targets;
 mod trades;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -55,12 +55,13 @@ struct Flags {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     repeats: Option<u32>,
 
-    /// Where the report goes [default: docs/benchmarks; a quick look, a part or
-    /// another set-up goes to target/benchmarks]
+    /// Where the report goes [default: docs/benchmarks; a quick look, a part or another set-up goes
+    /// to target/benchmarks, an earlier run to where it was]
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 
-    /// Below which folder the broker's quorum queues keep their logs, on another file system, say
+    /// The broker's quorum queues keep their logs in a new folder below this one, on another file
+    /// system, say
     #[arg(long, value_name = "FOLDER")]
     quorum_below: Option<PathBuf>,
 
@@ -87,16 +88,14 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<Results> {
-    let is_whole = !flags.quick && flags.only.is_empty() && flags.quorum_below.is_none();
-    let folder = flags.output.clone().unwrap_or_else(|| {
+    let is_usual = !flags.quick && flags.only.is_empty() && flags.quorum_below.is_none();
+    let folder = match (&flags.output, &flags.again) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(file)) => file.parent().unwrap_or(Path::new("")).to_owned(),
         // The committed report is of whole runs only.
-        let folder = if is_whole {
-            "docs/benchmarks"
-        } else {
-            "target/benchmarks"
-        };
-        tests::repository(folder)
-    });
+        (None, None) if is_usual => tests::repository("docs/benchmarks"),
+        (None, None) => tests::repository("target/benchmarks"),
+    };
     let results = match &flags.again {
         Some(file) => report::read(file)?,
         None => {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::case::Case;
 use crate::machine::Machine;
+use crate::peers;
 use crate::plan::Scale;
 
 /// The version of the JSON. What is added does not change it.
@@ -105,6 +106,16 @@ impl Results {
         cases.sort_unstable();
         cases.dedup();
         cases
+    }
+
+    /// Whether there is nothing that was only left out because nobody wanted it.
+    pub(crate) fn is_whole(&self) -> bool {
+        let is_there = |case: &Case| {
+            let library = peers::library(case.subject);
+            self.of(*case).next().is_some()
+                || self.absent.iter().any(|(name, _)| library == Some(name))
+        };
+        self.scale.round(1).iter().all(is_there)
     }
 
     /// Everything that went wrong, a line each.

@@ -118,11 +118,7 @@ fn apply_together(books: &mut Books, trades: &[Trade<'_>], time_us: i64) {
         black_box(apply(books, trades, time_us));
         return;
     }
-    let keys: Vec<_> = trades
-        .iter()
-        .map(|trade| books.key(trade.order_id()))
-        .collect();
-    books.bring(&keys);
+    let keys = books.bring(trades.iter().map(Some));
     for (trade, key) in trades.iter().zip(&keys) {
         let _ = black_box(books.apply_at(key, trade, &at(time_us)));
     }

@@ -216,9 +216,7 @@ impl Books {
         *self.first_log_us.get_or_insert(log_us)
     }
 
-    /// What finds the book of this order here, whether it is open or not.
-    #[must_use]
-    pub fn key(&self, order_id: &str) -> Key {
+    fn key(&self, order_id: &str) -> Key {
         let uuid = uuid_of(order_id);
         let hash = match &uuid {
             Some(uuid) => self.hasher.hash_one(uuid),
@@ -227,24 +225,30 @@ impl Books {
         Key { uuid, hash }
     }
 
-    /// Brings the books of these orders into the processor's caches, and changes nothing. Among
-    /// millions of books each waits for memory several times; looked at side by side, many wait
-    /// at once. To be called with a few dozen keys, before their trades are applied.
-    pub fn bring(&self, keys: &[Key]) {
+    /// Brings the books of these trades into the processor's caches, and gives a key for each.
+    /// Among millions of books each waits for memory several times; looked at side by side, many
+    /// wait at once. To be called with a few dozen trades, before they are applied. What could not
+    /// be read as a trade has a key like any other, that of no order.
+    pub fn bring<'a>(&self, trades: impl Iterator<Item = Option<&'a Trade<'a>>>) -> Vec<Key> {
+        let order_ids = trades.map(|trade| trade.map_or("", Trade::order_id));
+        let keys: Vec<_> = order_ids.map(|order_id| self.key(order_id)).collect();
         // One by itself waits as long here as where it is applied.
-        if keys.len() < 2 {
-            return;
+        if keys.len() > 1 {
+            keys.chunks(BROUGHT_AT_ONCE)
+                .for_each(|keys| self.touch(keys));
         }
-        for keys in keys.chunks(BROUGHT_AT_ONCE) {
-            let mut guesses = [None; BROUGHT_AT_ONCE];
-            for (guess, key) in guesses.iter_mut().zip(keys) {
-                *guess = self.places.guess(key.hash);
-            }
-            let books = guesses
-                .into_iter()
-                .filter_map(|guess| self.slots.get(guess?));
-            black_box(books.fold(0, |seen, book| seen ^ book.touch()));
+        keys
+    }
+
+    fn touch(&self, keys: &[Key]) {
+        let mut guesses = [None; BROUGHT_AT_ONCE];
+        for (guess, key) in guesses.iter_mut().zip(keys) {
+            *guess = self.places.guess(key.hash);
         }
+        let books = guesses
+            .into_iter()
+            .filter_map(|guess| self.slots.get(guess?));
+        black_box(books.fold(0, |seen, book| seen ^ book.touch()));
     }
 
     /// Applies a trade; gives the alert that it raises.
@@ -256,7 +260,7 @@ impl Books {
         self.apply_at(&key, trade, moment)
     }
 
-    /// [`Books::apply`] for a trade whose order's key is known.
+    /// [`Books::apply`] for a trade whose key [`Books::bring`] gave.
     ///
     /// # Errors
     /// As [`Books::apply`].

@@ -319,8 +319,7 @@ proptest! {
         for lines in lines.chunks(7) {
             let trades: Vec<_> =
                 lines.iter().map(|line| trade::read(line.as_bytes()).unwrap()).collect();
-            let keys: Vec<_> = trades.iter().map(|trade| books.key(trade.order_id())).collect();
-            books.bring(&keys);
+            let keys = books.bring(trades.iter().map(Some));
             for (trade, key) in trades.iter().zip(&keys) {
                 if let Ok(Some(alert)) = books.apply_at(key, trade, &at(0, 0)) {
                     alerted.push((alert.order_id, alert.requested));

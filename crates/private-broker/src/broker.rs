@@ -45,7 +45,7 @@ pub struct Settings {
 /// A RabbitMQ node of one's own. Dropping it kills the node and removes its folder.
 #[derive(Debug)]
 pub struct PrivateBroker {
-    // Dropped in this order: the node first, the folder last.
+    // Dropped in this order: the node first, the folders last.
     node: Option<Kept>,
     _epmd: Kept,
     folder: Folder,

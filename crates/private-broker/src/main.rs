@@ -18,7 +18,8 @@ until this program ends, whether by Ctrl-C or by kill -9. Nothing is left behind
   --management  with the management plugin; prints its URL in a further line
   --tls         with a TLS listener; prints its URL and the CA file in further lines
   --quorum-below=FOLDER
-                keeps the logs of quorum queues below this folder, on another file system, say
+                keeps the logs of quorum queues in a new folder below this one, on another file
+                system, say; not with --debian-13
 
 Exit codes: 1 the node did not start, 2 wrong usage.";
 
@@ -41,6 +42,11 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         }
+    }
+    let elsewhere = settings.quorum_below.as_deref();
+    if elsewhere.is_some_and(|below| !below.is_dir() || settings.release == Release::Debian13) {
+        eprintln!("--quorum-below takes a folder that is there, and does not go with --debian-13");
+        return ExitCode::from(2);
     }
     match PrivateBroker::start(&settings) {
         Ok(broker) => {

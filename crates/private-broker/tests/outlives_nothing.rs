@@ -28,7 +28,31 @@ fn an_interrupted_owner_leaves_nothing() {
     leaves_nothing(&["--management", "--tls"], Signal::INT);
 }
 
+#[test]
+fn logs_of_quorum_queues_elsewhere_are_not_left_either() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let below = format!("--quorum-below={}", elsewhere.path().display());
+    let logs = || {
+        let below = elsewhere.path().read_dir().unwrap();
+        below.flatten().map(|folder| entries(&folder.path())).sum()
+    };
+    let (mut before, mut after): (usize, usize) = (0, usize::MAX);
+    leaves_nothing_after(&[&below], Signal::KILL, || before = logs());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while after > 0 && Instant::now() < deadline {
+        after = entries(elsewhere.path());
+    }
+    assert!(
+        before > 0 && after == 0,
+        "{before} logs, then {after} folders"
+    );
+}
+
 fn leaves_nothing(arguments: &[&str], signal: Signal) {
+    leaves_nothing_after(arguments, signal, || ());
+}
+
+fn leaves_nothing_after(arguments: &[&str], signal: Signal, look: impl FnOnce()) {
     let temporary = tempfile::tempdir().unwrap();
     let mut owner = Owner::start(arguments, temporary.path());
     let mut url = String::new();
@@ -43,6 +67,7 @@ fn leaves_nothing(arguments: &[&str], signal: Signal) {
     assert!(before.iter().any(|name| name == "epmd"), "{before:?}");
     assert_eq!(entries(temporary.path()), 1);
 
+    look();
     owner.end(signal);
 
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -14,8 +14,8 @@ pub struct Limits {
 
 impl Limits {
     /// Of messages to the shards, if nobody says otherwise. What a broker does is by the message:
-    /// so many trades fit that the linger decides, and at a higher rate messages grow instead of
-    /// becoming more.
+    /// so many trades fit that messages grow with the rate instead of becoming more. Made-up
+    /// trades of 140 bytes fill the bytes first, at some 930.
     pub const TO_SHARDS: Limits = Limits {
         trades: 1024,
         bytes: 128 * 1024,
@@ -72,8 +72,9 @@ impl<T> Packer<T> {
     /// Adds a trade, one line of JSON without its newline, to the message of its shard.
     ///
     /// Gives the message that this fills, or that had to go first because the trade does not
-    /// fit into it. A shard that does not exist counts as the last one.
-    pub fn push(&mut self, shard: u32, trade: &[u8], tag: T, now_us: u64) -> Option<Packed<T>> {
+    /// fit into it. A shard that does not exist counts as the last one. `since_us` is when the
+    /// trade began to wait, now at the latest.
+    pub fn push(&mut self, shard: u32, trade: &[u8], tag: T, since_us: u64) -> Option<Packed<T>> {
         let shard = shard.min(self.shard_count().saturating_sub(1));
         let Limits {
             trades,
@@ -85,7 +86,7 @@ impl<T> Packer<T> {
         let gone = if fits { None } else { open.take(shard) };
 
         if open.tags.is_empty() {
-            open.due_us = Some(now_us.saturating_add(linger_us));
+            open.due_us = Some(since_us.saturating_add(linger_us));
         } else {
             open.body.push(b'\n');
         }

@@ -26,7 +26,7 @@ const ACK_AFTER: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What cannot be done if the file for the latencies fails.
-const LISTING: &str = "write the latencies";
+const LISTING: &str = "write --latencies";
 
 const TAG: &str = "publisher bench";
 
@@ -93,6 +93,7 @@ impl Alerts {
         mut listing: Option<Listing>,
         stop: CancellationToken,
     ) -> Result<()> {
+        const RECEIVE: &str = "receive alerts";
         let mut tick = interval(ACK_AFTER);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut newest, mut acknowledged) = (0, 0);
@@ -100,7 +101,7 @@ impl Alerts {
             tokio::select! {
                 biased;
                 delivery = self.next() => {
-                    let delivery = delivery?;
+                    let delivery = delivery.context(RECEIVE)?;
                     newest = delivery.tag();
                     match Alert::from_json(delivery.body()) {
                         Ok(alert) => {
@@ -121,10 +122,10 @@ impl Alerts {
                 _ = tick.tick() => {}
                 () = stop.cancelled() => {
                     if newest > acknowledged {
-                        self.channel.ack(newest, true).await?;
+                        self.channel.ack(newest, true).await.context(RECEIVE)?;
                     }
                     self.channel.close().await;
-                    return match &mut listing {
+                    return match listing {
                         Some(listing) => listing.finish().context(LISTING),
                         None => Ok(()),
                     };
@@ -132,7 +133,7 @@ impl Alerts {
             }
             if newest > acknowledged {
                 acknowledged = newest;
-                self.channel.ack(newest, true).await?;
+                self.channel.ack(newest, true).await.context(RECEIVE)?;
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use trade::pack::Limits;
+
 use crate::bench::plan::{self, Phase};
 use crate::bench::threshold::{Ceiling, Floor};
 use crate::options::{DestinationOptions, To};
@@ -72,7 +74,7 @@ pub(crate) struct BenchOptions {
     pub(crate) batch: Option<u32>,
 
     /// Bytes of a message's body, at most
-    #[arg(long, value_name = "N", default_value_t = 131_072, help_heading = DESTINATION)]
+    #[arg(long, value_name = "N", default_value_t = Limits::TO_SHARDS.bytes as u32, help_heading = DESTINATION)]
     pub(crate) batch_bytes: u32,
 
     /// How long a message waits for more trades, counted from when its first was due
@@ -100,8 +102,9 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub(crate) json: Option<PathBuf>,
 
-    /// Writes a line of comma-separated values for each measured alert into this file: when its
-    /// purchase was due, in seconds behind the warm-up, and its latencies in microseconds
+    /// Writes a line of comma-separated values for each measured alert into this file: when the
+    /// purchase that tipped it was due, in seconds behind the warm-up, and in microseconds how long
+    /// it took from due and from publish to the alert, to be read, and from the alert to receive it
     #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub(crate) latencies: Option<PathBuf>,
 

@@ -62,15 +62,13 @@ impl Received {
         let measured = Measured {
             due_us: clock.measured_us(due_us),
             due_to_alert: now_us.saturating_sub(due_us),
+            publish_to_alert: between(published_us, Some(epoch_us)),
             publish_to_read: between(published_us, read_us),
             alert_to_received: between(raised_us, Some(epoch_us)),
         };
         self.due_to_alert.record(measured.due_to_alert);
         let parts = [
-            (
-                &mut self.publish_to_alert,
-                between(published_us, Some(epoch_us)),
-            ),
+            (&mut self.publish_to_alert, measured.publish_to_alert),
             (&mut self.publish_to_read, measured.publish_to_read),
             (&mut self.alert_to_received, measured.alert_to_received),
         ];

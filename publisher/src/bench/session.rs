@@ -40,7 +40,6 @@ pub(crate) struct Session<'a> {
     route: &'a Route,
     posts: Vec<Post<Stub>>,
     alerts: Alerts,
-    listing: Option<Listing>,
     /// Whether a plain consumer reads the shards.
     is_limit: bool,
     alerts_within: Duration,
@@ -79,8 +78,6 @@ impl<'a> Session<'a> {
         route: &'a Route,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, Fault> {
-        let listing = wanted.latencies.as_deref().map(Listing::create);
-        let listing = listing.transpose()?;
         let alerts = Alerts::open(endpoint, &wanted.alert_queue).await?;
         if wanted.limit {
             limit::check(endpoint, route.shards).await?;
@@ -98,22 +95,26 @@ impl<'a> Session<'a> {
             route,
             posts,
             alerts,
-            listing,
             is_limit: wanted.limit,
             alerts_within: wanted.alerts_within,
         }))
     }
 
     /// Sends everything, or what can be sent until `stop` is cancelled, and waits for what must
-    /// come of it.
-    pub(crate) async fn run(self, live: Live, stop: &CancellationToken) -> Result<Outcome, Fault> {
+    /// come of it. Measured alerts go to `listing` as well.
+    pub(crate) async fn run(
+        self,
+        live: Live,
+        listing: Option<Listing>,
+        stop: &CancellationToken,
+    ) -> Result<Outcome, Fault> {
         let clock = Clock::start(self.load.warm_up);
         let progress = Arc::new(Progress::new(Received::new()?));
         let ended = CancellationToken::new();
 
         let alerts = self
             .alerts
-            .receive(clock, Arc::clone(&progress), self.listing, ended.clone());
+            .receive(clock, Arc::clone(&progress), listing, ended.clone());
         let mut alerts = tokio::spawn(alerts);
 
         let mut producers = JoinSet::new();
@@ -136,16 +137,13 @@ impl<'a> Session<'a> {
         let sent = tokio::select! {
             sent = send => sent?,
             received = &mut alerts => {
-                received.context("receive alerts")?.context("receive alerts")?;
+                received.context("receive alerts")??;
                 return Err(anyhow!("receive alerts: the consumer ended early").into());
             }
             () = live.show(clock, &progress) => return Err(anyhow!("show a live line").into()),
         };
         ended.cancel();
-        alerts
-            .await
-            .context("receive alerts")?
-            .context("receive alerts")?;
+        alerts.await.context("receive alerts")??;
         let received = progress.received();
         Ok(Outcome {
             clock,

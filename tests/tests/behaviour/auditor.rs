@@ -1,6 +1,8 @@
 //! `auditor`: trades in, one alert for each over-purchased order out.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 use oracle::Expected;
@@ -8,7 +10,7 @@ use private_broker::Release;
 use serde_json::{Value, json};
 use tests::{
     Outcome, Stage, fenced_alerts, missed_alerts, none_missed, on_a_stage, on_each_release,
-    purchase, request, same_alerts,
+    purchase, request, same_alerts, until,
 };
 use topology::names::{REJECTED, TRADE_DATA, shard_stream, shards_exchange};
 
@@ -135,6 +137,28 @@ fn a_file_raises_the_oracles_alerts_without_a_broker() -> Outcome {
             from_input.run()?.successful()?.output == audited.output,
             "the same bytes"
         );
+        Ok(())
+    })
+}
+
+#[test]
+fn an_alert_of_a_live_file_does_not_wait_for_the_line_behind_it() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        let pipe = stage.folder().join("live.jsonl");
+        let made = Command::new("mkfifo").arg(&pipe).status()?;
+        ensure!(made.success(), "a named pipe");
+        let auditor = stage.program("auditor")?.arg("--file").arg(&pipe);
+        let auditor = auditor.start()?;
+        let mut live = OpenOptions::new().write(true).open(&pipe)?;
+        let (request, purchase) = (request("1", 100), purchase("2", "1", 120));
+        // As a writer with a buffer leaves it: in the middle of a line.
+        write!(live, "{request}\n{purchase}\n{{\"id\":")?;
+        until("the alert", || {
+            (auditor.output().lines().count() == 1).then_some(())
+        })?;
+        // What a stop cuts off is no line that is wrong.
+        let stopped = auditor.interrupt()?.successful()?;
+        ensure!(stopped.log.contains("0 lines rejected"), "{}", stopped.log);
         Ok(())
     })
 }

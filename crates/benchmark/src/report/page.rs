@@ -45,6 +45,10 @@ fn head(results: &Results) -> String {
         true => "**A quick look** (`make bench QUICK=1`): each case once, for seconds. It proves \
                  nothing; `make bench` measures."
             .to_owned(),
+        false if !results.is_whole() => format!(
+            "A part of what `make bench` measures, every case {} times.",
+            scale.repeats
+        ),
         false => format!(
             "Written by `make bench`: the whole of it, every case {} times.",
             scale.repeats
@@ -81,8 +85,8 @@ fn machine(results: &Results) -> String {
     let (rabbitmq, erlang) = (&machine.rabbitmq, &machine.erlang);
     let broker = format!("RabbitMQ {rabbitmq} on Erlang {erlang}, on the same machine");
     rows.row(["broker".to_owned(), broker]);
-    if !machine.files.is_empty() {
-        rows.row(["its files".to_owned(), machine.files.clone()]);
+    if !machine.broker_files.is_empty() {
+        rows.row(["its files".to_owned(), machine.broker_files.clone()]);
     }
     rows.row(["commit".to_owned(), machine.commit.clone()]);
     rows.row(["begun".to_owned(), machine.date.clone()]);
