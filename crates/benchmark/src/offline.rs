@@ -18,7 +18,9 @@ use crate::trades;
 pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
     let folder = bench.folder.path();
     let alerts = folder.join("alerts.jsonl");
-    let start_s = timed(bench, case, &bench.single, &alerts)?;
+    // The shorter of two: a start that was held up would make the rest look fast.
+    let start = || timed(bench, case, &bench.single, &alerts);
+    let start_s = start()?.min(start()?);
     let all_s = timed(bench, case, &bench.many.path, &alerts)?;
     let text = fs::read_to_string(&alerts).context("read its alerts")?;
     let mut run = Run::new(case, repeat);
