@@ -12,8 +12,8 @@ use crate::misplaced::Misplaced;
 use crate::rejected::{Reason, Rejections};
 use crate::tally::{Added, Tally};
 
-/// How many trades are read before their books are looked for: then the books are
-/// waited for together.
+/// How many trades are read before their books are looked for, so that they are waited for
+/// together.
 pub(crate) const TOGETHER: usize = 64;
 
 /// The books of one shard, between the bytes of its log and the bytes of its effects.

@@ -85,6 +85,7 @@ fn machine(results: &Results) -> String {
     let (rabbitmq, erlang) = (&machine.rabbitmq, &machine.erlang);
     let broker = format!("RabbitMQ {rabbitmq} on Erlang {erlang}, on the same machine");
     rows.row(["broker".to_owned(), broker]);
+    // Earlier runs did not look.
     if !machine.broker_files.is_empty() {
         rows.row(["its files".to_owned(), machine.broker_files.clone()]);
     }
