@@ -24,6 +24,8 @@ mod recording;
 mod route;
 mod settings;
 mod summary;
+mod timer;
+mod trades;
 mod watch;
 
 use std::io::Write;
@@ -81,7 +83,7 @@ async fn publish_to_broker(
         return conclude(settings, options, feed, &observer(settings, options), None);
     };
     let mut observer = observer(settings, options);
-    Pump::new(&mut feed, &mut post, &route, &mut observer)
+    Pump::new(&mut feed, &mut post, &route, &mut observer)?
         .run(stop)
         .await?;
     conclude(settings, options, feed, &observer, Some(post.counts()))?;

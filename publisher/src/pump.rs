@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use program::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trade::pack::{Packed, Packer};
 
-use crate::feed::{Feed, Next};
+use crate::feed::Next;
 use crate::post::{Post, Progress};
 use crate::route::Route;
+use crate::timer::Timer;
+use crate::trades::Trades;
 use crate::watch::Watch;
 
 /// How long a stopped publisher waits for confirms.
@@ -31,28 +34,30 @@ enum Waiting {
 }
 
 /// Takes trades from a feed and sends them by a post.
-pub(crate) struct Pump<'a, W: Watch> {
-    feed: &'a mut Feed,
+pub(crate) struct Pump<'a, T, W: Watch> {
+    feed: &'a mut T,
     post: &'a mut Post<W::Stub>,
     route: &'a Route,
     packer: Packer<W::Tag>,
+    timer: Timer,
     watch: &'a mut W,
 }
 
-impl<'a, W: Watch> Pump<'a, W> {
+impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
     pub(crate) fn new(
-        feed: &'a mut Feed,
+        feed: &'a mut T,
         post: &'a mut Post<W::Stub>,
         route: &'a Route,
         watch: &'a mut W,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Fault> {
+        Ok(Self {
             packer: Packer::new(route.shards.unwrap_or(1), route.limits),
+            timer: Timer::new()?,
             feed,
             post,
             route,
             watch,
-        }
+        })
     }
 
     /// Sends trades until the feed ends or `stop` is cancelled, then waits for the confirms:
@@ -101,7 +106,9 @@ impl<'a, W: Watch> Pump<'a, W> {
                         return Ok(());
                     }
                 }
-                () = sleep_until(start, until_us), if until_us.is_some() => {}
+                waited = self.timer.wait(start, until_us.unwrap_or(0)), if until_us.is_some() => {
+                    waited.context("wait for the next trade")?;
+                }
                 () = self.feed.arrived(), if for_lines => {}
             }
         }
@@ -124,7 +131,7 @@ impl<'a, W: Watch> Pump<'a, W> {
                 Next::Trade(given) => {
                     let tag = self.watch.tag(&given, now_us);
                     let trade = self.feed.json();
-                    let since_us = self.feed.schedule.since_us(given.due_us, now_us);
+                    let since_us = self.feed.since_us(given.due_us, now_us);
                     let packed = self.packer.push(given.shard, trade, tag, since_us);
                     let shown = self.watch.trade(trade);
                     if let Some(packed) = packed {
@@ -166,7 +173,7 @@ impl<'a, W: Watch> Pump<'a, W> {
 
     /// What to wait for when the feed said this last; `None` when it has ended.
     fn waiting(&self, next: Option<Next>) -> Option<Waiting> {
-        let end_us = self.feed.until_us;
+        let end_us = self.feed.until_us();
         let linger_us = self.packer.next_due_us();
         let first = |times: [Option<u64>; 3]| times.into_iter().flatten().min();
         match next {

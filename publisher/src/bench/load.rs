@@ -8,6 +8,7 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 
 use crate::bench::clock::micros;
+use crate::bench::laps::{Laps, orders_of_a_lap};
 use crate::bench::options::BenchOptions;
 use crate::bench::plan::{Phase, Plan};
 use crate::disorder::{Disorder, DisorderSettings};
@@ -27,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Producers' seeds differ in the bits that a made-up seed leaves free.
 const SEED_BITS: u32 = 48;
+
+/// How many producers there may be.
+pub(crate) const MOST_PRODUCERS: u32 = 64;
 
 /// The trades of a run and when they are due.
 #[derive(Debug)]
@@ -88,17 +92,49 @@ impl Load {
         Some(measured as f64 / self.time.as_secs_f64())
     }
 
-    /// What producer `nth` (from 0) sends.
-    pub(crate) fn feed(&self, nth: u32, shards: u32) -> Feed {
+    /// What each producer sends.
+    pub(crate) fn trades_of_all(&self, shards: u32) -> Result<Vec<Laps>, Fault> {
+        let nth = 0..self.producers;
+        nth.map(|nth| self.trades(nth, shards)).collect()
+    }
+
+    /// What producer `nth` (from 0) sends: as much of it as there can be in laps.
+    pub(crate) fn trades(&self, nth: u32, shards: u32) -> Result<Laps, Fault> {
         let plan = self.plan.as_ref();
         let plan = plan.map(|plan| plan.part(nth, self.producers));
+        let trades = plan.as_ref().map(Plan::trades);
+        let until = self.warm_up + self.time;
+        let until = trades.map_or(until, |_| until + GRACE);
+        let pace = plan.map_or(Pace::Max, Pace::Planned);
+        let drawn = |amount| Feed {
+            schedule: Schedule::new(pace),
+            until_us: Some(micros(until)),
+            expectation: Some(Expectation::new(true)),
+            ..self.feed(nth, shards, amount)
+        };
+        let orders = orders_of_a_lap(self.producers, self.purchases, self.over_purchased);
+        let in_lap = orders.map(|orders| orders * (self.purchases + 1));
+        let laps = in_lap.map(|in_lap| trades.map(|trades| (trades / in_lap, trades % in_lap)));
+        match (orders, laps) {
+            (Some(orders), Some(laps)) if laps.is_none_or(|(whole, _)| whole > 0) => {
+                let rest = laps.map_or(0, |(_, rest)| rest);
+                // Other orders than those of any producer's feed.
+                let lap = self.feed(nth + MOST_PRODUCERS, shards, Amount::Orders(orders));
+                let feed = drawn(Amount::Trades(rest));
+                Laps::new(feed, lap, laps.map(|(whole, _)| whole))
+            }
+            _ => Ok(Laps::none(drawn(
+                trades.map_or(Amount::Endless, Amount::Trades),
+            ))),
+        }
+    }
+
+    /// Orders as they are asked for, all of them due at once, the `nth` of several such feeds.
+    fn feed(&self, nth: u32, shards: u32, amount: Amount) -> Feed {
         let seed = self.seed ^ (u64::from(nth) << SEED_BITS);
         let orders = Orders::new(OrderSettings {
             seed,
-            amount: match &plan {
-                Some(plan) => Amount::Trades(plan.trades()),
-                None => Amount::Endless,
-            },
+            amount,
             purchases: self.purchases,
             over_purchased: Some(self.over_purchased),
             clients: 1,
@@ -106,11 +142,6 @@ impl Load {
         });
         let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let mix = Mix::new(orders, seed, size(self.open_orders), size(self.purchases));
-        let grace = if plan.is_some() {
-            GRACE
-        } else {
-            Duration::ZERO
-        };
         Feed {
             source: Source::Made {
                 mix: Box::new(mix),
@@ -124,11 +155,11 @@ impl Load {
                 duplicate: Ratio::ZERO,
                 repeat_within: 0,
             }),
-            schedule: Schedule::new(plan.map_or(Pace::Max, Pace::Planned)),
+            schedule: Schedule::new(Pace::Max),
             time_from_us: None,
-            until_us: Some(micros(self.warm_up + self.time + grace)),
+            until_us: None,
             shards,
-            expectation: Some(Expectation::new(true)),
+            expectation: None,
             state: State::default(),
         }
     }
@@ -154,7 +185,7 @@ fn open_orders(slowest: Option<f64>, purchases: u64, producers: u32) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use clap::Parser;
@@ -162,8 +193,9 @@ mod tests {
     use super::*;
     use crate::feed::Next;
     use crate::options::{Command, Options};
+    use crate::trades::Trades;
 
-    fn load(options: &[&str]) -> Result<Load, Fault> {
+    pub(crate) fn load(options: &[&str]) -> Result<Load, Fault> {
         let options = [&["publisher", "bench"], options].concat();
         match Options::try_parse_from(options).unwrap().command {
             Some(Command::Bench(wanted)) => Load::resolve(&wanted),
@@ -178,7 +210,7 @@ mod tests {
         let mut orders = BTreeSet::new();
         let (mut trades, mut expected) = (0, 0);
         for nth in 0..3 {
-            let mut feed = load.feed(nth, 2);
+            let mut feed = load.trades(nth, 2).unwrap();
             let mut latest_us = 0;
             while let Next::Trade(given) = feed.next(3_999_999).unwrap() {
                 assert!(given.due_us >= latest_us && given.due_us < 3_000_000);
@@ -186,7 +218,7 @@ mod tests {
             }
             trades += feed.counts().trades;
             orders.insert(feed.json().to_vec());
-            expected += feed.expectation.unwrap().into_expected().0;
+            expected += feed.into_expected().len();
         }
         assert_eq!((trades, orders.len()), (3000, 3));
         assert_eq!(expected, 6);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use trade::pack::Limits;
 
+use crate::bench::load::MOST_PRODUCERS;
 use crate::bench::plan::{self, Phase};
 use crate::bench::threshold::{Ceiling, Floor};
 use crate::options::{DestinationOptions, To};
@@ -40,7 +41,7 @@ pub(crate) struct BenchOptions {
 
     /// Connections that publish; they share the rate
     #[arg(short = 'x', long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=64), help_heading = LOAD)]
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_PRODUCERS)), help_heading = LOAD)]
     pub(crate) producers: u32,
 
     /// Messages of one producer that may be unconfirmed at a time

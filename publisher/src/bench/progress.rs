@@ -27,6 +27,11 @@ impl Progress {
         }
     }
 
+    /// How many purchases that tip their orders have no alert yet.
+    pub(crate) fn missing_of_planned(&self) -> u64 {
+        self.tipped.get().saturating_sub(self.received().alerts)
+    }
+
     /// What has come out so far.
     pub(crate) fn received(&self) -> MutexGuard<'_, Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner)

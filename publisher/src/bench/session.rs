@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use broker::Endpoint;
-use oracle::Expected;
 use program::Fault;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::accounts::Balance;
 use crate::bench::alerts::Alerts;
 use crate::bench::clock::{Clock, micros};
+use crate::bench::laps::Laps;
 use crate::bench::latency::Latency;
 use crate::bench::limit;
 use crate::bench::listing::Listing;
@@ -22,11 +22,10 @@ use crate::bench::meter::{Meter, Service, Stub};
 use crate::bench::options::BenchOptions;
 use crate::bench::progress::Progress;
 use crate::bench::received::Received;
-use crate::expectation::Expectation;
-use crate::feed::Feed;
 use crate::post::{Counts, Post};
 use crate::pump::Pump;
 use crate::route::Route;
+use crate::trades::Trades;
 
 /// How long is listened for alerts that must not come, after the last that had to.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -66,7 +65,6 @@ pub(crate) struct Sent {
     pub(crate) messages: Counts,
     pub(crate) unconfirmed: usize,
     pub(crate) service: Service,
-    expected: Vec<Expected>,
 }
 
 impl<'a> Session<'a> {
@@ -108,6 +106,7 @@ impl<'a> Session<'a> {
         listing: Option<Listing>,
         stop: &CancellationToken,
     ) -> Result<Outcome, Fault> {
+        let trades = self.load.trades_of_all(self.route.shards.unwrap_or(1))?;
         let clock = Clock::start(self.load.warm_up);
         let progress = Arc::new(Progress::new(Received::new()?));
         let ended = CancellationToken::new();
@@ -118,19 +117,43 @@ impl<'a> Session<'a> {
         let mut alerts = tokio::spawn(alerts);
 
         let mut producers = JoinSet::new();
-        for (nth, post) in (0..).zip(self.posts) {
-            let feed = self.load.feed(nth, self.route.shards.unwrap_or(1));
+        for (trades, post) in trades.into_iter().zip(self.posts) {
             let meter = Meter::new(
                 clock,
                 self.load.plan.is_some(),
                 self.is_limit,
                 Arc::clone(&progress),
             )?;
-            producers.spawn(produce(feed, post, self.route.clone(), meter, stop.clone()));
+            producers.spawn(produce(
+                trades,
+                post,
+                self.route.clone(),
+                meter,
+                stop.clone(),
+            ));
         }
         let send = async {
-            let sent = Sent::of_all(producers).await?;
-            wait_for_the_rest(&sent, &progress, clock, self.alerts_within, stop).await;
+            let (sent, trades) = Sent::of_all(producers).await?;
+            let rest = Rest {
+                progress: &progress,
+                clock,
+                stop,
+            };
+            // Asking the oracle would hold up the last alerts.
+            rest.wait(SETTLE, Duration::ZERO, || progress.missing_of_planned())
+                .await;
+            let expected = tokio::task::spawn_blocking(|| {
+                trades
+                    .into_iter()
+                    .flat_map(Laps::into_expected)
+                    .collect::<Vec<_>>()
+            });
+            let expected = expected.await.context("ask the oracle")?;
+            progress.received().accounts.expect(&expected);
+            rest.wait(self.alerts_within, SETTLE, || {
+                progress.received().accounts.missing()
+            })
+            .await;
             Ok::<_, Fault>(sent)
         };
 
@@ -160,45 +183,44 @@ impl<'a> Session<'a> {
 
 /// Sends what one producer has to send.
 async fn produce(
-    mut feed: Feed,
+    mut trades: Laps,
     mut post: Post<Stub>,
     route: Route,
     mut meter: Meter,
     stop: CancellationToken,
-) -> Result<Sent, Fault> {
-    Pump::new(&mut feed, &mut post, &route, &mut meter)
+) -> Result<(Sent, Laps), Fault> {
+    Pump::new(&mut trades, &mut post, &route, &mut meter)?
         .run(&stop)
         .await?;
-    let counts = feed.counts();
+    let counts = trades.counts();
     let sent = Sent {
         trades: counts.trades,
         orders: counts.orders,
         messages: post.counts(),
         unconfirmed: post.unconfirmed(),
         service: meter.service,
-        expected: feed
-            .expectation
-            .and_then(|expectation| Expectation::into_expected(expectation).1)
-            .unwrap_or_default(),
     };
     if sent.unconfirmed == 0 {
         post.close().await;
     }
-    Ok(sent)
+    Ok((sent, trades))
 }
 
 impl Sent {
-    async fn of_all(mut producers: JoinSet<Result<Sent, Fault>>) -> Result<Self, Fault> {
+    /// What all producers have sent together, and the trades of each.
+    async fn of_all(
+        mut producers: JoinSet<Result<(Sent, Laps), Fault>>,
+    ) -> Result<(Self, Vec<Laps>), Fault> {
         let mut all = Self {
             trades: 0,
             orders: 0,
             messages: Counts::default(),
             unconfirmed: 0,
             service: Service::new()?,
-            expected: Vec::new(),
         };
+        let mut trades_of_all = Vec::new();
         while let Some(sent) = producers.join_next().await {
-            let sent = sent.context("publish trades")??;
+            let (sent, trades) = sent.context("publish trades")??;
             all.trades += sent.trades;
             all.orders += sent.orders;
             all.messages.messages += sent.messages.messages;
@@ -206,40 +228,38 @@ impl Sent {
             all.messages.resent += sent.messages.resent;
             all.unconfirmed += sent.unconfirmed;
             all.service.add(&sent.service);
-            all.expected.extend(sent.expected);
+            trades_of_all.push(trades);
         }
-        Ok(all)
+        Ok((all, trades_of_all))
     }
 }
 
-/// Waits until every expected alert has come, as long as one comes within `patience`; then a little
-/// longer, for what must not come.
-async fn wait_for_the_rest(
-    sent: &Sent,
-    progress: &Progress,
+/// The alerts that have not come yet.
+struct Rest<'a> {
+    progress: &'a Progress,
     clock: Clock,
-    patience: Duration,
-    stop: &CancellationToken,
-) {
-    progress.received().accounts.expect(&sent.expected);
-    let (mut alerts, mut news_us) = (0, clock.now_us());
-    let is_over = |news_us: u64, within| clock.now_us() > news_us + micros(within);
-    loop {
-        let (missing, latest) = {
-            let received = progress.received();
-            (received.accounts.missing(), received.alerts)
-        };
-        if latest != alerts {
-            (alerts, news_us) = (latest, clock.now_us());
+    stop: &'a CancellationToken,
+}
+
+impl Rest<'_> {
+    /// Waits until none of `missing` is, as long as one comes within `patience`; then for `settle`
+    /// longer, for what must not come.
+    async fn wait(&self, patience: Duration, settle: Duration, missing: impl Fn() -> u64) {
+        let (mut alerts, mut news_us) = (0, self.clock.now_us());
+        let is_over = |news_us: u64, within| self.clock.now_us() > news_us + micros(within);
+        loop {
+            let latest = self.progress.received().alerts;
+            if latest != alerts {
+                (alerts, news_us) = (latest, self.clock.now_us());
+            }
+            let within = match missing() {
+                0 => settle,
+                _ => patience.max(settle),
+            };
+            if self.stop.is_cancelled() || is_over(news_us, within) {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        let within = if missing == 0 {
-            SETTLE
-        } else {
-            patience.max(SETTLE)
-        };
-        if stop.is_cancelled() || is_over(news_us, within) {
-            return;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
