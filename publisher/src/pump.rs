@@ -6,7 +6,7 @@ use anyhow::Context;
 use program::Fault;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use trade::pack::{Packed, Packer};
+use trade::pack::{Limits, Packed, Packer};
 
 use crate::feed::Next;
 use crate::post::{Post, Progress};
@@ -21,6 +21,10 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How many trades are taken before confirms and lingering messages are looked at: so many, of
 /// all shards, a publisher that is behind can pack together.
 const BURST: usize = 2048;
+
+/// Trades that become due within so many microseconds are taken together, at most: waking for
+/// each would cost more than the trade.
+const MOST_GROUPED_US: u64 = 1000;
 
 /// Why the pump waits.
 #[derive(Debug, Clone, Copy)]
@@ -158,6 +162,15 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
         Ok(self.waiting(next))
     }
 
+    /// How long a trade that is due may wait for others, in microseconds: what would linger in
+    /// its message all the same.
+    fn group_us(&self) -> u64 {
+        match self.route.limits {
+            Limits { trades: 1, .. } => 0,
+            Limits { linger_us, .. } => linger_us.min(MOST_GROUPED_US),
+        }
+    }
+
     fn post(&mut self, packed: Packed<W::Tag>) {
         let mut message = self.route.message(packed.shard, packed.body);
         let stub = self.watch.message(&mut message, packed.tags);
@@ -181,7 +194,8 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
             // Without room only confirms can help.
             _ if !self.post.has_room() => Some(Waiting::Until(end_us)),
             Some(Next::At(due_us)) => {
-                Some(Waiting::Until(first([Some(due_us), linger_us, end_us])))
+                let group_us = due_us.saturating_add(self.group_us());
+                Some(Waiting::Until(first([Some(group_us), linger_us, end_us])))
             }
             Some(Next::Wait) => Some(Waiting::Lines(first([linger_us, end_us, None]))),
             Some(Next::Trade(_)) | None => Some(Waiting::Not),
@@ -189,7 +203,7 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
     }
 }
 
-/// Waits until `until_us` microseconds after the start.
+/// Waits until `until_us` microseconds after the start, or up to a millisecond longer.
 pub(crate) async fn sleep_until(start: Instant, until_us: Option<u64>) {
     tokio::time::sleep_until(start + Duration::from_micros(until_us.unwrap_or(0))).await;
 }
