@@ -321,8 +321,8 @@ impl Books {
 
     /// The place of an order's book, opened now if there is none.
     fn place_of(&mut self, key: &Key, order_id: &str, moment: &Moment) -> u32 {
-        let Key { uuid, guess, hash } = *key;
-        debug_assert_eq!(uuid, uuid_of(order_id), "another order's key");
+        let Key { uuid, guess, hash } = key;
+        debug_assert_eq!(*uuid, uuid_of(order_id), "another order's key");
         let slots = &self.slots;
         let is_it = |place: &u32| {
             slots
@@ -331,13 +331,13 @@ impl Books {
         };
         // Since it was guessed, another book may have come there; an order's own is the only one
         // under its id.
-        if is_it(&guess) {
-            return guess;
+        if is_it(guess) {
+            return *guess;
         }
-        if let Some(place) = self.places.find(hash, is_it) {
+        if let Some(place) = self.places.find(*hash, is_it) {
             return place;
         }
-        let order = Id::new(order_id, uuid);
+        let order = Id::new(order_id, *uuid);
         self.extra_bytes += order.text_bytes();
         let place = self.slots.insert(Book::open(order, moment));
         self.by_age.push_back(place);
@@ -347,7 +347,7 @@ impl Books {
             hasher,
             ..
         } = self;
-        places.insert(hash, place, |place| {
+        places.insert(*hash, place, |place| {
             slots
                 .get(place)
                 .map_or(0, |book| hash_of(hasher, &book.order))
