@@ -1,7 +1,7 @@
 //! Reading a trade that is written plainly, in one pass.
 //!
 //! Nearly every trade is an object of the known fields, each there once, with nothing escaped.
-//! Such a one is read here, several times as fast as the general reader does it. Whatever is not
+//! Such a one is read here, in less than half the time that the general reader takes. Whatever is not
 //! surely of this kind is left to that reader, which alone decides what is wrong with it: nothing
 //! is accepted here that it refuses, and nothing is read otherwise.
 
@@ -10,10 +10,37 @@ use std::borrow::Cow;
 use crate::read::{MAX_ID_BYTES, MAX_TRADE_BYTES};
 use crate::{Purchase, Request, Trade};
 
-/// A trade that is written plainly, and its `time` if it carries one.
+/// The fields of a trade that is written plainly.
 pub(crate) struct Plain<'a> {
-    pub(crate) trade: Trade<'a>,
+    id: &'a str,
+    order_id: Option<&'a str>,
+    shares: u64,
+    client: &'a str,
+    stock: &'a str,
     pub(crate) time: Option<Time<'a>>,
+}
+
+impl<'a> Plain<'a> {
+    #[inline]
+    pub(crate) fn trade(&self) -> Trade<'a> {
+        let shares = self.shares;
+        let [id, client, stock] = [self.id, self.client, self.stock].map(Cow::Borrowed);
+        match self.order_id.map(Cow::Borrowed) {
+            None => Trade::Request(Request {
+                id,
+                shares,
+                client,
+                stock,
+            }),
+            Some(order_id) => Trade::Purchase(Purchase {
+                id,
+                order_id,
+                shares,
+                client,
+                stock,
+            }),
+        }
+    }
 }
 
 /// The `time` of a recorded trade as it is written, not judged.
@@ -25,6 +52,7 @@ pub(crate) enum Time<'a> {
 
 /// Reads a trade that is written plainly; `None` if this one may be written in another way, or be
 /// no trade at all.
+#[inline]
 pub(crate) fn read_plain(bytes: &[u8]) -> Option<Plain<'_>> {
     if bytes.len() > MAX_TRADE_BYTES {
         return None;
@@ -63,7 +91,7 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     /// Takes a name and its value.
-    #[inline]
+    #[inline(always)]
     fn take_next(&mut self, rest: &mut Rest<'a>) -> Option<()> {
         // Names are compared with their quotes: an escaped one is not among these.
         let text = match rest.bytes.get(1)? {
@@ -97,27 +125,16 @@ impl<'a> Members<'a> {
 
     #[inline]
     fn into_plain(self) -> Option<Plain<'a>> {
-        let id = id_of(self.id?)?;
-        let shares = self.shares?;
-        let client = Cow::Borrowed(self.client?);
-        let stock = Cow::Borrowed(self.stock?);
-        let trade = match self.order_id {
-            None => Trade::Request(Request {
-                id,
-                shares,
-                client,
-                stock,
-            }),
-            Some(order_id) => Trade::Purchase(Purchase {
-                id,
-                order_id: id_of(order_id)?,
-                shares,
-                client,
-                stock,
-            }),
-        };
+        let is_short = |id: &&str| id.len() <= MAX_ID_BYTES;
+        if !self.order_id.iter().all(is_short) {
+            return None;
+        }
         Some(Plain {
-            trade,
+            id: self.id.filter(is_short)?,
+            order_id: self.order_id,
+            shares: self.shares?,
+            client: self.client?,
+            stock: self.stock?,
             time: self.time,
         })
     }
@@ -126,10 +143,6 @@ impl<'a> Members<'a> {
 /// Sets a field that must not be there twice.
 fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
     field.replace(value).is_none().then_some(())
-}
-
-fn id_of(text: &str) -> Option<Cow<'_, str>> {
-    (text.len() <= MAX_ID_BYTES).then_some(Cow::Borrowed(text))
 }
 
 /// What is still to be read.
@@ -162,7 +175,7 @@ impl<'a> Rest<'a> {
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn take_string(&mut self) -> Option<&'a str> {
         self.take(b"\"")?;
         let begin = self.text.len() - self.bytes.len();
@@ -201,28 +214,40 @@ impl<'a> Rest<'a> {
     }
 }
 
-/// How many bytes there are before the first that is a quote, or that the strings of JSON have
-/// only escaped; `None` if there is no such byte.
+/// How many bytes there are before the first that ends a string or its plainness; `None` if there
+/// is no such byte.
 #[inline]
 fn plain_length(bytes: &[u8]) -> Option<usize> {
+    // Nearly all ids are UUIDs. One needs no search, and what follows need not wait for its result.
+    if let Some((uuid, [b'"', ..])) = bytes.split_first_chunk::<UUID_BYTES>()
+        && !uuid.iter().fold(false, |any, byte| any | is_end(*byte))
+    {
+        return Some(UUID_BYTES);
+    }
     let (words, tail) = bytes.as_chunks::<8>();
     for (nth, word) in words.iter().enumerate() {
-        let ends = string_ends(u64::from_le_bytes(*word));
+        let ends = ends_of(u64::from_le_bytes(*word));
         if ends != 0 {
             return Some(nth * 8 + ends.trailing_zeros() as usize / 8);
         }
     }
-    let in_tail = tail
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+    let in_tail = tail.iter().position(|byte| is_end(*byte))?;
     Some(words.len() * 8 + in_tail)
 }
 
-/// Marks, by its highest bit, the lowest of eight bytes that is a quote, a backslash or a control
-/// character. Bytes above it may be marked wrongly. (The bit tricks are those of Sean Eron
-/// Anderson's collection, `haszero` and `hasless`.)
+/// The length of a UUID as text.
+const UUID_BYTES: usize = 36;
+
+/// Whether it is a quote, or a byte that the strings of JSON have only escaped, or the escape.
+/// Written so that the compiler can look at many bytes at once.
+fn is_end(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < b' ')
+}
+
+/// Marks, by its highest bit, the lowest of eight bytes that [`is_end`]. Bytes above it may be
+/// marked wrongly. (The bit tricks are `haszero` and `hasless` of Sean Eron Anderson's collection.)
 #[inline]
-fn string_ends(word: u64) -> u64 {
+fn ends_of(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     const fn each(byte: u8) -> u64 {

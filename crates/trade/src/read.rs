@@ -82,7 +82,7 @@ impl Unreadable {
 /// [`Unreadable`] says which rule the bytes break.
 pub fn read(bytes: &[u8]) -> Result<Trade<'_>, Unreadable> {
     match read_plain(bytes) {
-        Some(plain) => Ok(plain.trade),
+        Some(plain) => Ok(plain.trade()),
         None => judge(bytes),
     }
 }

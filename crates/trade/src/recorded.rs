@@ -5,7 +5,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::Trade;
 use crate::fields::Value;
-use crate::plain::{Plain, Time, read_plain};
+use crate::plain::{Time, read_plain};
 use crate::read::{Unreadable, parse};
 
 /// Reads one trade of a file, and its `time` if it carries one: RFC 3339, or whole microseconds
@@ -22,13 +22,13 @@ pub fn read_recorded(bytes: &[u8]) -> Result<(Trade<'_>, Option<i64>), Unreadabl
 
 /// [`read_recorded`] of what is written plainly.
 pub(crate) fn read_plain_recorded(bytes: &[u8]) -> Option<(Trade<'_>, Option<i64>)> {
-    let Plain { trade, time } = read_plain(bytes)?;
-    let time_us = match time {
+    let plain = read_plain(bytes)?;
+    let time_us = match plain.time {
         None => None,
         Some(Time::Micros(micros)) => Some(i64::try_from(micros).ok()?),
         Some(Time::Text(text)) => Some(micros_of(text)?),
     };
-    Some((trade, time_us))
+    Some((plain.trade(), time_us))
 }
 
 /// Reads a recorded trade however it is written, and says what is wrong with it.

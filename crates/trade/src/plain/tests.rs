@@ -10,7 +10,7 @@ use crate::recorded::{judge_recorded, read_plain_recorded};
 /// whether it reads it.
 fn agrees(bytes: &[u8]) -> bool {
     let shown = String::from_utf8_lossy(bytes);
-    let plain = read_plain(bytes).map(|plain| plain.trade);
+    let plain = read_plain(bytes).map(|plain| plain.trade());
     let is_plain = plain.is_some();
     if let Some(trade) = plain {
         assert_eq!(Ok(trade), judge(bytes), "{shown}");
