@@ -1,7 +1,7 @@
 //! An input that is read in a thread of its own, so that whoever waits for it can be stopped.
 
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// What a thread has read. Ends with the input, or soon after `stop` is cancelled.
 pub(crate) struct Chunks {
     read: Receiver<io::Result<Vec<u8>>>,
+    /// Takes back what is used up, to be read into again: to get new memory and clear it costs about
+    /// as much as to read.
+    used_up: SyncSender<Vec<u8>>,
     current: Vec<u8>,
     used: usize,
     stop: CancellationToken,
@@ -26,9 +29,11 @@ impl Chunks {
     /// Begins to read.
     pub(crate) fn of(mut input: impl Read + Send + 'static, stop: CancellationToken) -> Self {
         let (send, read) = sync_channel(CHUNKS_AHEAD);
+        let (used_up, to_read_into) = sync_channel::<Vec<u8>>(CHUNKS_AHEAD);
         thread::spawn(move || {
             loop {
-                let mut chunk = vec![0; CHUNK_BYTES];
+                let mut chunk = to_read_into.try_recv().unwrap_or_default();
+                chunk.resize(CHUNK_BYTES, 0);
                 let piece = match input.read(&mut chunk) {
                     Ok(0) => return,
                     Ok(length) => {
@@ -46,6 +51,7 @@ impl Chunks {
         });
         Chunks {
             read,
+            used_up,
             current: Vec::new(),
             used: 0,
             stop,
@@ -75,8 +81,11 @@ impl Read for Chunks {
 impl BufRead for Chunks {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.used >= self.current.len() {
-            self.current = self.wait()?;
+            let next = self.wait()?;
+            let used_up = std::mem::replace(&mut self.current, next);
             self.used = 0;
+            // The first of all is empty; and the thread has ended before the last ones.
+            let _ = self.used_up.try_send(used_up);
         }
         Ok(self.current.get(self.used..).unwrap_or_default())
     }

@@ -23,6 +23,8 @@ pub(crate) struct OverPurchase {
     /// Name of the shard's stream.
     source: Arc<str>,
     books: Books,
+    /// Of the trades that were brought together.
+    keys: Vec<Key>,
     orphans: Vec<Orphan>,
     misplaced: Misplaced,
     tally: Arc<Tally>,
@@ -37,6 +39,7 @@ impl OverPurchase {
             shard,
             shards,
             books: Books::new(settings),
+            keys: Vec::new(),
             orphans: Vec::new(),
             misplaced: Misplaced::new(shards, Arc::clone(&source), Arc::clone(&tally)),
             source,
@@ -148,19 +151,22 @@ impl Machine for OverPurchase {
         self.books.end_due(log_us, &mut self.orphans);
         self.say_orphans(&mut rejections, effects);
         let mut items = read_batch(body);
+        let mut together = Vec::new();
+        let mut keys = std::mem::take(&mut self.keys);
         loop {
-            let together: Vec<_> = items.by_ref().take(TOGETHER).collect();
+            together.clear();
+            together.extend(items.by_ref().take(TOGETHER));
             if together.is_empty() {
                 break;
             }
-            let keys = self
-                .books
-                .bring(together.iter().map(|item| item.trade.as_ref().ok()));
+            let trades = together.iter().map(|item| item.trade.as_ref().ok());
+            self.books.bring(trades, &mut keys);
             for (item, key) in together.iter().zip(&keys) {
                 let effect = self.apply_item(item, key, forwarded, &moment, &mut rejections);
                 effects.extend(effect);
             }
         }
+        self.keys = keys;
         effects.extend(rejections.rest());
         self.misplaced.forward(&moment, effects);
         self.tally.add_changes(&self.books, &mut self.added);

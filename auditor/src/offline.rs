@@ -130,17 +130,17 @@ impl Audit {
             (last, line.trim_ascii())
         });
         let mut numbered = numbered.filter(|(_, line)| !line.is_empty());
+        let (mut together, mut keys) = (Vec::with_capacity(TOGETHER), Vec::new());
         loop {
-            let together: Vec<_> = numbered
-                .by_ref()
-                .take(TOGETHER)
-                .map(|(number, line)| (number, read_recorded(line)))
-                .collect();
+            together.clear();
+            let numbered = numbered.by_ref().take(TOGETHER);
+            together.extend(numbered.map(|(number, line)| (number, read_recorded(line))));
             if together.is_empty() {
                 break;
             }
             let trades = together.iter().map(|(_, read)| read.as_ref().ok());
-            let keys = self.books.bring(trades.map(|read| Some(&read?.0)));
+            let trades = trades.map(|read| Some(&read?.0));
+            self.books.bring(trades, &mut keys);
             for ((number, read), key) in together.iter().zip(&keys) {
                 match read {
                     Ok((trade, time_us)) => self.apply(trade, *time_us, key, *number, output)?,

@@ -56,8 +56,13 @@ pub struct Moment {
 pub struct Key {
     /// Of an order id that is a UUID.
     uuid: Option<[u8; 16]>,
+    /// Where its book may well be; [`NOWHERE`] if that is not known.
+    guess: u32,
     hash: u64,
 }
+
+/// No book is there.
+const NOWHERE: u32 = u32::MAX;
 
 /// A request came again with other shares, client or stock; the first one stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,35 +224,41 @@ impl Books {
     fn key(&self, order_id: &str) -> Key {
         let uuid = uuid_of(order_id);
         let hash = match &uuid {
-            Some(uuid) => self.hasher.hash_one(uuid),
+            Some(uuid) => hash_of_uuid(&self.hasher, uuid),
             None => self.hasher.hash_one(order_id),
         };
-        Key { uuid, hash }
+        Key {
+            uuid,
+            guess: NOWHERE,
+            hash,
+        }
     }
 
-    /// Brings the books of these trades into the processor's caches, and gives a key for each.
-    /// Among millions of books each waits for memory several times; looked at side by side, many
-    /// wait at once. To be called with a few dozen trades, before they are applied. What could not
-    /// be read as a trade has a key like any other, that of no order.
-    pub fn bring<'a>(&self, trades: impl Iterator<Item = Option<&'a Trade<'a>>>) -> Vec<Key> {
+    /// Brings the books of these trades into the processor's caches, and puts a key for each into
+    /// `keys`, instead of what was there. Among millions of books each waits for memory several
+    /// times; looked at side by side, many wait at once. To be called with a few dozen trades,
+    /// before they are applied. What could not be read as a trade has a key like any other, that
+    /// of no order.
+    pub fn bring<'a>(
+        &self,
+        trades: impl Iterator<Item = Option<&'a Trade<'a>>>,
+        keys: &mut Vec<Key>,
+    ) {
+        keys.clear();
         let order_ids = trades.map(|trade| trade.map_or("", Trade::order_id));
-        let keys: Vec<_> = order_ids.map(|order_id| self.key(order_id)).collect();
+        keys.extend(order_ids.map(|order_id| self.key(order_id)));
         // One by itself waits as long here as where it is applied.
         if keys.len() > 1 {
-            keys.chunks(BROUGHT_AT_ONCE)
+            keys.chunks_mut(BROUGHT_AT_ONCE)
                 .for_each(|keys| self.touch(keys));
         }
-        keys
     }
 
-    fn touch(&self, keys: &[Key]) {
-        let mut guesses = [None; BROUGHT_AT_ONCE];
-        for (guess, key) in guesses.iter_mut().zip(keys) {
-            *guess = self.places.guess(key.hash);
+    fn touch(&self, keys: &mut [Key]) {
+        for key in &mut *keys {
+            key.guess = self.places.guess(key.hash).unwrap_or(NOWHERE);
         }
-        let books = guesses
-            .into_iter()
-            .filter_map(|guess| self.slots.get(guess?));
+        let books = keys.iter().filter_map(|key| self.slots.get(key.guess));
         black_box(books.fold(0, |seen, book| seen ^ book.touch()));
     }
 
@@ -299,26 +310,34 @@ impl Books {
             },
         }
         let before = book.extra_bytes();
-        let alert = book.take_alert(moment, &self.names);
+        // An alert is large, and nearly no trade raises one: nothing is moved for those that don't.
+        let Some(alert) = book.take_alert(moment, &self.names) else {
+            return Ok(None);
+        };
         self.extra_bytes = (self.extra_bytes + book.extra_bytes()).saturating_sub(before);
-        self.counts.alerts += u64::from(alert.is_some());
-        Ok(alert)
+        self.counts.alerts += 1;
+        Ok(Some(alert))
     }
 
     /// The place of an order's book, opened now if there is none.
     fn place_of(&mut self, key: &Key, order_id: &str, moment: &Moment) -> u32 {
-        let Key { uuid, hash } = *key;
-        debug_assert_eq!(uuid, uuid_of(order_id), "another order's key");
+        let Key { uuid, guess, hash } = key;
+        debug_assert_eq!(*uuid, uuid_of(order_id), "another order's key");
         let slots = &self.slots;
         let is_it = |place: &u32| {
             slots
                 .get(*place)
                 .is_some_and(|book| book.order.is(order_id, uuid.as_ref()))
         };
-        if let Some(place) = self.places.find(hash, is_it) {
+        // Since it was guessed, another book may have come there; an order's own is the only one
+        // under its id.
+        if is_it(guess) {
+            return *guess;
+        }
+        if let Some(place) = self.places.find(*hash, is_it) {
             return place;
         }
-        let order = Id::new(order_id, uuid);
+        let order = Id::new(order_id, *uuid);
         self.extra_bytes += order.text_bytes();
         let place = self.slots.insert(Book::open(order, moment));
         self.by_age.push_back(place);
@@ -328,7 +347,7 @@ impl Books {
             hasher,
             ..
         } = self;
-        places.insert(hash, place, |place| {
+        places.insert(*hash, place, |place| {
             slots
                 .get(place)
                 .map_or(0, |book| hash_of(hasher, &book.order))
@@ -375,7 +394,12 @@ fn apply_request(
 
 fn hash_of(hasher: &FixedState, order: &Id) -> u64 {
     match order {
-        Id::Uuid(uuid) => hasher.hash_one(uuid),
+        Id::Uuid(uuid) => hash_of_uuid(hasher, uuid),
         Id::Text(text) => hasher.hash_one(&**text),
     }
+}
+
+/// As a number, since that is hashed in one step, and a slice of bytes with its length.
+fn hash_of_uuid(hasher: &FixedState, uuid: &[u8; 16]) -> u64 {
+    hasher.hash_one(u128::from_ne_bytes(*uuid))
 }

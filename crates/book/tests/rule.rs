@@ -290,6 +290,31 @@ fn a_book_ended_by_the_limit_is_no_orphan() {
     assert_eq!((books.counts().evicted, orphans), (1, Vec::new()));
 }
 
+#[test]
+fn a_key_finds_its_order_even_if_other_books_have_come_since() {
+    let mut books = books();
+    let orders = ["1", "2", "3", "0000000a-0000-4000-8000-000000000001"];
+    run(&mut books, &orders.map(|order| request(order, 100)));
+    let purchases = orders.map(|order| purchase("p", order, 101));
+    let mut keys = Vec::new();
+    books.bring(purchases.iter().map(Some), &mut keys);
+    books.end_due(0, &mut Vec::new());
+    books.end_due(TTL_US + 1, &mut Vec::new());
+    assert!(books.is_empty());
+    // Into the places that the books above had, the other way round.
+    let requests = orders.map(|order| request(order, 200));
+    run(&mut books, &requests);
+    for (key, purchase) in keys.iter().zip(&purchases) {
+        let alert = books.apply_at(key, purchase, &at(1, TTL_US + 1)).unwrap();
+        assert_eq!(alert, None);
+    }
+    assert_eq!((books.len(), books.waiting()), (4, 0));
+    let more = orders.map(|order| purchase("q", order, 100));
+    let alerts = run(&mut books, &more);
+    let alerted: Vec<_> = alerts.iter().map(|alert| alert.order_id.as_str()).collect();
+    assert_eq!(alerted, orders);
+}
+
 /// Random trades of few orders with few ids, so that repeats and conflicts are common.
 fn trades() -> impl Strategy<Value = Vec<serde_json::Value>> {
     let id = prop_oneof!["[ab]", "0000000[01]-0000-4000-8000-000000000000"];
@@ -314,12 +339,12 @@ proptest! {
     #[test]
     fn the_machine_agrees_with_the_reference_model(trades in trades(), seed: u64) {
         let mut books = Books::new(Settings { ttl_us: TTL_US, max_books: 1000, hash_seed: seed });
-        let mut alerted = Vec::new();
+        let (mut alerted, mut keys) = (Vec::new(), Vec::new());
         let lines: Vec<_> = trades.iter().map(|value| value.to_string()).collect();
         for lines in lines.chunks(7) {
             let trades: Vec<_> =
                 lines.iter().map(|line| trade::read(line.as_bytes()).unwrap()).collect();
-            let keys = books.bring(trades.iter().map(Some));
+            books.bring(trades.iter().map(Some), &mut keys);
             for (trade, key) in trades.iter().zip(&keys) {
                 if let Ok(Some(alert)) = books.apply_at(key, trade, &at(0, 0)) {
                     alerted.push((alert.order_id, alert.requested));

@@ -25,6 +25,9 @@ fn reading(criterion: &mut Criterion) {
     let [request, purchase] = [&trades[0], &trades[1]];
     group.bench_function("request", |bench| bench.iter(|| read(black_box(request))));
     group.bench_function("purchase", |bench| bench.iter(|| read(black_box(purchase))));
+    for (name, line) in written_otherwise(purchase) {
+        group.bench_function(name, |bench| bench.iter(|| read(black_box(&line))));
+    }
     group.throughput(Throughput::Elements(BATCH as u64));
     let batch = trades.join(&b'\n');
     group.bench_function("batch of 128", |bench| {
@@ -34,6 +37,28 @@ fn reading(criterion: &mut Criterion) {
         });
     });
     group.finish();
+}
+
+/// The same trade with white space, which is plain too, and in ways that need the general reader:
+/// found out late, found out early, and cut off.
+fn written_otherwise(trade: &[u8]) -> [(&'static str, Vec<u8>); 4] {
+    let text = String::from_utf8_lossy(trade);
+    [
+        (
+            "purchase, spaced",
+            text.replace(':', ": ").replace(',', ", "),
+        ),
+        (
+            "purchase, odd at its end",
+            text.replace("AAPL", "A\\u0041PL"),
+        ),
+        (
+            "purchase, odd at its begin",
+            text.replace('{', "{\"more\":1,"),
+        ),
+        ("purchase, cut off", text.replace('}', "")),
+    ]
+    .map(|(name, text)| (name, text.into_bytes()))
 }
 
 fn sharding(criterion: &mut Criterion) {

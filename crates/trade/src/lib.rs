@@ -6,6 +6,7 @@ mod alert;
 mod batch;
 mod fields;
 pub mod pack;
+mod plain;
 mod read;
 mod recorded;
 mod shard;

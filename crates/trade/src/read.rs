@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeSeed;
 
 use crate::fields::{Fields, Kind, Top, Value};
+use crate::plain::read_plain;
 use crate::{Purchase, Request, Trade};
 
 /// The longest id, in bytes of UTF-8.
@@ -80,6 +81,14 @@ impl Unreadable {
 /// # Errors
 /// [`Unreadable`] says which rule the bytes break.
 pub fn read(bytes: &[u8]) -> Result<Trade<'_>, Unreadable> {
+    match read_plain(bytes) {
+        Some(plain) => Ok(plain.trade()),
+        None => judge(bytes),
+    }
+}
+
+/// Reads one trade however it is written, and says what is wrong with it.
+pub(crate) fn judge(bytes: &[u8]) -> Result<Trade<'_>, Unreadable> {
     parse(bytes)?.into_trade()
 }
 

@@ -5,6 +5,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::Trade;
 use crate::fields::Value;
+use crate::plain::{Time, read_plain};
 use crate::read::{Unreadable, parse};
 
 /// Reads one trade of a file, and its `time` if it carries one: RFC 3339, or whole microseconds
@@ -13,6 +14,25 @@ use crate::read::{Unreadable, parse};
 /// # Errors
 /// [`Unreadable`] says which rule the bytes break.
 pub fn read_recorded(bytes: &[u8]) -> Result<(Trade<'_>, Option<i64>), Unreadable> {
+    match read_plain_recorded(bytes) {
+        Some(recorded) => Ok(recorded),
+        None => judge_recorded(bytes),
+    }
+}
+
+/// [`read_recorded`] of what is written plainly.
+pub(crate) fn read_plain_recorded(bytes: &[u8]) -> Option<(Trade<'_>, Option<i64>)> {
+    let plain = read_plain(bytes)?;
+    let time_us = match plain.time {
+        None => None,
+        Some(Time::Micros(micros)) => Some(i64::try_from(micros).ok()?),
+        Some(Time::Text(text)) => Some(micros_of(text)?),
+    };
+    Some((plain.trade(), time_us))
+}
+
+/// Reads a recorded trade however it is written, and says what is wrong with it.
+pub(crate) fn judge_recorded(bytes: &[u8]) -> Result<(Trade<'_>, Option<i64>), Unreadable> {
     let mut fields = parse(bytes)?;
     let time_us = match fields.time.take() {
         None => None,

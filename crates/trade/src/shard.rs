@@ -8,7 +8,10 @@ const SEED: u32 = 104_729;
 /// of RabbitMQ's stream clients for Java, Go and Rust. `shards` of 0 counts as 1.
 #[must_use]
 pub fn shard_of(order_id: &str, shards: u32) -> u32 {
-    murmur3_x86_32(order_id.as_bytes(), SEED) % shards.max(1)
+    if shards <= 1 {
+        return 0;
+    }
+    murmur3_x86_32(order_id.as_bytes(), SEED) % shards
 }
 
 /// Austin Appleby's MurmurHash3, x86, 32 bit (public domain reference: smhasher).
@@ -88,5 +91,6 @@ mod tests {
     #[test]
     fn no_shards_count_as_one() {
         assert_eq!(shard_of("1", 0), 0);
+        assert_eq!(shard_of("1", 1), 0);
     }
 }
