@@ -12,6 +12,9 @@ use crate::names::Names;
 use crate::quantity;
 use crate::ratio::Ratio;
 
+/// `Limits::TO_SHARDS.linger_us` as it is written on a command line.
+pub(crate) const DEFAULT_LINGER: &str = "1500us";
+
 /// Publishes trades: made up, or recorded ones.
 ///
 /// Without options, one order a second: a purchase request for 50 to 100 shares and four
@@ -195,7 +198,7 @@ pub(crate) struct DestinationOptions {
     pub(crate) batch_bytes: u32,
 
     /// How long a message waits for more trades, counted from when its first was due
-    #[arg(long, value_name = "TIME", default_value = "1ms",
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_LINGER,
           value_parser = humantime::parse_duration)]
     pub(crate) linger: Duration,
 

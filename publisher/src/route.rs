@@ -80,3 +80,18 @@ pub(crate) fn epoch_us() -> i64 {
         .and_then(|passed| i64::try_from(passed.as_micros()).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::options::DEFAULT_LINGER;
+
+    #[test]
+    fn the_linger_of_the_command_line_is_the_one_of_the_shards() {
+        let linger = humantime::parse_duration(DEFAULT_LINGER).unwrap();
+        let wanted = Duration::from_micros(Limits::TO_SHARDS.linger_us);
+        assert_eq!(linger, wanted);
+    }
+}

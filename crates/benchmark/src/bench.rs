@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use private_broker::{Folder, PrivateBroker, Release, Settings};
 
 use crate::case::{Case, Subject};
+use crate::evenness::Walker;
 use crate::machine::Machine;
 use crate::plan::{FEW_TRADES, Scale};
 use crate::results::{Results, Run, SCHEMA};
@@ -17,6 +18,9 @@ use crate::{books, offline, peers, raw, streams};
 
 /// How long the broker has for the vhost of the run before.
 const SETTLE: Duration = Duration::from_millis(500);
+
+/// How long the machine is watched with nothing of ours running.
+const ALONE: Duration = Duration::from_secs(5);
 
 /// What all measurements share. It ends with this value, and also when the process is killed.
 pub(crate) struct Bench {
@@ -86,6 +90,7 @@ pub(crate) fn run(
 impl Bench {
     fn prepare(scale: Scale, quorum_below: Option<&Path>, show: &Show) -> Result<(Self, Machine)> {
         let folder = Folder::temporary("aldebaran-benchmark-")?;
+        let alone = show.step("the machine by itself", || Walker::alone(ALONE))?;
         let broker = show.step("a RabbitMQ node of our own", || {
             Ok(PrivateBroker::start(&Settings {
                 release: Release::Installed,
@@ -95,7 +100,7 @@ impl Bench {
                 ..Settings::default()
             })?)
         })?;
-        let machine = Machine::look(&broker, quorum_below)?;
+        let machine = Machine::look(&broker, quorum_below, &alone)?;
         let make = |name, count| Trades::make(folder.path(), name, count);
         let (many, few) = show.step("trades in files", || {
             let many = make("many.jsonl", scale.many_trades())?;

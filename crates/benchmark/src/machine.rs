@@ -11,6 +11,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::evenness::Evenness;
+
 /// What a reader needs to know to compare.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Machine {
@@ -24,6 +26,9 @@ pub(crate) struct Machine {
     /// The file systems of the broker's files, and how the kernel writes them.
     #[serde(default)]
     pub(crate) broker_files: String,
+    /// What the machine by itself is like, with nothing of ours running.
+    #[serde(default)]
+    pub(crate) alone: String,
     /// Of this repository; with a `+` if files were changed since.
     pub(crate) commit: String,
     /// When it began, in UTC.
@@ -31,7 +36,11 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn look(broker: &PrivateBroker, quorum: Option<&Path>) -> Result<Self> {
+    pub(crate) fn look(
+        broker: &PrivateBroker,
+        quorum: Option<&Path>,
+        alone: &Evenness,
+    ) -> Result<Self> {
         let overview: Value = serde_json::from_str(&broker.management()?.get("/overview")?)?;
         let version = |name: &str| overview[name].as_str().unwrap_or("unknown").to_owned();
         let now = OffsetDateTime::now_utc();
@@ -44,6 +53,12 @@ impl Machine {
             rabbitmq: version("rabbitmq_version"),
             erlang: version("erlang_version"),
             broker_files: broker_files(broker.folder(), quorum),
+            alone: format!(
+                "a walk over memory takes {:.0} us, at the most {:.0}; {:.1}% of them are slow",
+                alone.usual_us,
+                alone.longest_us,
+                alone.slow_part * 100.0
+            ),
             commit: commit().unwrap_or_else(|| "unknown".to_owned()),
             date: now.format(&Rfc3339).context("tell the date")?,
         })

@@ -1,14 +1,15 @@
 //! Measures everything on a broker of its own, in one go, and writes the report: `make bench`.
 //!
 //! `plan` says what is measured and for how long, `bench` goes through it, and `streams`, `raw`,
-//! `offline` and `books` each know how to measure some of it with the real programs. What
-//! came out is `results`; `targets`, `plot` and `report` make a page of it. Whatever ends this
+//! `offline` and `books` each know how to measure some of it with the real programs; `evenness`
+//! watches the machine meanwhile. What came out is `results`; `targets`, `plot` and `report` make a page of it. Whatever ends this
 //! program, all that it started ends with it.
 
 mod bench;
 mod books;
 mod case;
 mod cpu;
+mod evenness;
 mod field;
 mod machine;
 mod offline;

@@ -1,19 +1,27 @@
 //! The real publisher at the shards or the front door, with a real auditor or with the plain
 //! consumer in its place.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::time::Duration;
 
 use ::tests::{Finished, Program};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::bench::Bench;
 use crate::case::{Case, Subject};
 use crate::cpu::{Cpu, peak_bytes};
+use crate::evenness::{Evenness, Walker};
 use crate::field::{Field, follow};
 use crate::peers;
 use crate::plan::Load;
 use crate::results::{LATENCY, RATE, RESIDENT, Run};
+
+/// Columns of a listing of latencies: from due to alert in microseconds, and when the purchase that
+/// tipped the order was due, in microseconds since the epoch.
+const TOOK: usize = 1;
+const DUE: usize = 5;
 
 /// How much longer than planned a run may take: the alerts of a long queue.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -28,6 +36,18 @@ pub(crate) const STEPS: [&str; 5] = [
     "publish_to_alert",
 ];
 
+/// Which part of the walks over memory was slow, and which part of the alerts met that; per cent.
+pub(crate) const SLOW_WALKS: &str = "slow_walks_percent";
+pub(crate) const SLOW_ALERTS: &str = "slow_alerts_percent";
+
+/// The quantiles that are told of the other alerts.
+pub(crate) const EVEN: [&str; 3] = ["p50", "p99", "p99.9"];
+
+/// The name of a quantile of the alerts that met no slow moment of the machine; milliseconds.
+pub(crate) fn even(quantile: &str) -> String {
+    format!("even_{quantile}")
+}
+
 pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
     let load = bench.scale.load(case);
     let field = Field::open(&bench.broker, load.shards)?;
@@ -37,10 +57,16 @@ pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
         _ => ("auditor", field.auditor()?),
     };
     let publisher = field.publisher()?;
-    let publisher = publisher
+    let mut publisher = publisher
         .args(arguments(case, load, bench.scale.warm_up_s))
-        .args(field.sets())
-        .start()?;
+        .args(field.sets());
+    // At saturation latencies are no answer times, and nothing should take what is measured.
+    let listing = (load.rate > 0).then(|| bench.folder.path().join("latencies.csv"));
+    if let Some(listing) = &listing {
+        publisher = publisher.args(["--latencies", &listing.to_string_lossy()]);
+    }
+    let walker = listing.as_ref().map(|_| Walker::start());
+    let publisher = publisher.start()?;
     let mut cpu = Cpu::start(&[
         ("publisher", publisher.id()),
         (name, reader.id()),
@@ -50,6 +76,11 @@ pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
     let finished = follow(publisher, &mut cpu, planned + PATIENCE)?;
     let mut run = figures(case, repeat, &finished)?;
     run.values.extend(cpu.figures());
+    if let (Some(walker), Some(listing)) = (walker, listing) {
+        let evenness = walker.stop()?;
+        let text = fs::read_to_string(&listing).context("read the latencies of the alerts")?;
+        run.values.extend(split(&text, &evenness)?);
+    }
     if let Some(bytes) = peak_bytes(reader.id()) {
         run.put(RESIDENT, bytes as f64 / f64::from(1 << 20));
     }
@@ -57,6 +88,35 @@ pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
         run.faults.push(format!("the {name} failed at its end"));
     }
     Ok(run)
+}
+
+/// What the alerts of a listing came to that met no slow moment of the machine.
+fn split(listing: &str, evenness: &Evenness) -> Result<BTreeMap<String, f64>> {
+    let (mut alerts, mut others) = (0_usize, Vec::new());
+    for line in listing.lines().skip(1) {
+        let columns: Vec<_> = line.split(',').collect();
+        let column = |place: usize| columns.get(place).and_then(|text| text.parse::<i64>().ok());
+        let (Some(took_us), Some(due_us)) = (column(TOOK), column(DUE)) else {
+            bail!("read the latencies of the alerts: {line:?} is no line of one");
+        };
+        alerts += 1;
+        if !evenness.is_slow_at(due_us) {
+            others.push(took_us);
+        }
+    }
+    others.sort_unstable();
+    let slow_alerts = (alerts - others.len()) as f64 / alerts.max(1) as f64;
+    let mut values = BTreeMap::from([
+        (SLOW_WALKS.to_owned(), evenness.slow_part * 100.0),
+        (SLOW_ALERTS.to_owned(), slow_alerts * 100.0),
+    ]);
+    for (quantile, per_mille) in EVEN.into_iter().zip([500, 990, 999]) {
+        let place = (others.len() * per_mille).div_ceil(1000).saturating_sub(1);
+        if let Some(took_us) = others.get(place) {
+            values.insert(even(quantile), *took_us as f64 / 1e3);
+        }
+    }
+    Ok(values)
 }
 
 /// The auditor in Python, in the auditor's place.
@@ -200,6 +260,26 @@ mod tests {
         assert_eq!((run.get("p50"), run.get("p99.9")), (Some(1.5), Some(9.0)));
         assert_eq!(run.get("publish_to_confirm_p99"), Some(0.7));
         assert_eq!(run.get("publish_to_read_p99"), None);
+    }
+
+    #[test]
+    fn alerts_of_slow_moments_are_told_apart() {
+        let evenness = Evenness::with_slow(vec![1_000_000, 1_002_000]);
+        let mut listing = "due_s,..\n".to_owned();
+        for ms in 0..100_i64 {
+            // Two seconds, an alert each 20 ms; those from 1 s to 1.08 s on take long.
+            let due_us = ms * 20_000;
+            let took_us = if evenness.is_slow_at(due_us) {
+                50_000
+            } else {
+                2000 + ms
+            };
+            listing += &format!("0.0,{took_us},1,,1,{due_us}\n");
+        }
+        let values = split(&listing, &evenness).unwrap();
+        assert_eq!(values[SLOW_ALERTS], 5.0);
+        assert_eq!((values["even_p50"], values["even_p99"]), (2.047, 2.099));
+        assert!(split("due_s\n0.0,1,1", &evenness).is_err());
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Limits {
     pub const TO_SHARDS: Limits = Limits {
         trades: 1024,
         bytes: 128 * 1024,
-        linger_us: 1000,
+        linger_us: 1500,
     };
 }
 

@@ -4,8 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
-const HEAD: &str =
-    "due_s,due_to_alert_us,publish_to_alert_us,publish_to_read_us,alert_to_received_us";
+const HEAD: &str = "due_s,due_to_alert_us,publish_to_alert_us,publish_to_read_us,alert_to_received_us,due_epoch_us";
 
 /// Written so many bytes at a time: a minute of 500 alerts a second. What is measured should not
 /// wait for the disk.
@@ -17,6 +16,8 @@ const BUFFER_BYTES: usize = 1 << 20;
 pub(crate) struct Measured {
     /// When the purchase that tipped its order was due, behind the warm-up.
     pub(crate) due_us: u64,
+    /// The same in microseconds since the epoch.
+    pub(crate) due_epoch_us: i64,
     pub(crate) due_to_alert: u64,
     pub(crate) publish_to_alert: Option<u64>,
     pub(crate) publish_to_read: Option<u64>,
@@ -42,8 +43,11 @@ impl<W: Write> Listing<W> {
             alert.alert_to_received,
         ]
         .map(text);
-        let all = alert.due_to_alert;
-        writeln!(self.0, "{due_s:.6},{all},{published},{read},{received}")
+        let (all, epoch_us) = (alert.due_to_alert, alert.due_epoch_us);
+        writeln!(
+            self.0,
+            "{due_s:.6},{all},{published},{read},{received},{epoch_us}"
+        )
     }
 
     pub(crate) fn finish(mut self) -> io::Result<()> {
@@ -61,6 +65,7 @@ mod tests {
         let mut listing = Listing::begin(&mut text).unwrap();
         let mut alert = Measured {
             due_us: 1_500_000,
+            due_epoch_us: 1_700_000_001_500_000,
             due_to_alert: 3200,
             publish_to_alert: Some(2100),
             publish_to_read: Some(800),
@@ -74,7 +79,11 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines,
-            [HEAD, "1.500000,3200,2100,800,1100", "1.500000,3200,2100,,"]
+            [
+                HEAD,
+                "1.500000,3200,2100,800,1100,1700000001500000",
+                "1.500000,3200,2100,,,1700000001500000"
+            ]
         );
     }
 }

@@ -8,7 +8,7 @@ use trade::pack::Limits;
 use crate::bench::load::MOST_PRODUCERS;
 use crate::bench::plan::{self, Phase};
 use crate::bench::threshold::{Ceiling, Floor};
-use crate::options::{DestinationOptions, To};
+use crate::options::{DEFAULT_LINGER, DestinationOptions, To};
 use crate::quantity;
 use crate::ratio::Ratio;
 
@@ -79,7 +79,7 @@ pub(crate) struct BenchOptions {
     pub(crate) batch_bytes: u32,
 
     /// How long a message waits for more trades, counted from when its first was due
-    #[arg(long, value_name = "TIME", default_value = "1ms",
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_LINGER,
           value_parser = humantime::parse_duration, help_heading = DESTINATION)]
     pub(crate) linger: Duration,
 

@@ -61,6 +61,7 @@ impl Received {
         let raised_us = delivery.integer(PUBLISHED_HEADER);
         let measured = Measured {
             due_us: clock.measured_us(due_us),
+            due_epoch_us: clock.at_epoch_us(due_us),
             due_to_alert: now_us.saturating_sub(due_us),
             publish_to_alert: between(published_us, Some(epoch_us)),
             publish_to_read: between(published_us, read_us),

@@ -4,7 +4,7 @@ use crate::case::{Case, Subject};
 use crate::report::table::Table;
 use crate::report::{plots, text};
 use crate::results::{BOOK_BYTES, LATENCY, RATE, RESIDENT, Results};
-use crate::streams::STEPS;
+use crate::streams::{EVEN, SLOW_ALERTS, SLOW_WALKS, STEPS, even};
 use crate::targets;
 use crate::words::{grouped, short};
 
@@ -14,6 +14,7 @@ pub(crate) fn page(results: &Results) -> String {
         machine(results),
         section("The targets", text::TARGETS, &targets(results)),
         section("Latency against rate", text::STREAMS, &streams(results)),
+        section("When the machine is slow", text::SLOW, &slow(results)),
         section("Where the time goes", text::STEPS, &steps(results)),
         section("Who uses the processor", text::CPU, &cpu(results)),
         section("The client library", text::RAW, &raw(results)),
@@ -89,6 +90,9 @@ fn machine(results: &Results) -> String {
     if !machine.broker_files.is_empty() {
         rows.row(["its files".to_owned(), machine.broker_files.clone()]);
     }
+    if !machine.alone.is_empty() {
+        rows.row(["by itself".to_owned(), machine.alone.clone()]);
+    }
     rows.row(["commit".to_owned(), machine.commit.clone()]);
     rows.row(["begun".to_owned(), machine.date.clone()]);
     rows.text
@@ -144,6 +148,32 @@ fn pairs(results: &Results) -> Vec<Case> {
     cases.extend(results.cases(Subject::Limit));
     cases.sort_by_key(|case| (case.at.wrapping_sub(1), std::cmp::Reverse(case.subject)));
     cases
+}
+
+fn slow(results: &Results) -> String {
+    let mut table = Table::new(&[
+        "",
+        "slow, %",
+        "alerts then, %",
+        "p99 of all",
+        "p50 of the others",
+        "p99",
+        "p99.9",
+    ]);
+    for case in pairs(results) {
+        if results.figure(case, SLOW_WALKS).is_none() {
+            continue;
+        }
+        let mut row = vec![name(results, case)];
+        let told = [SLOW_WALKS, SLOW_ALERTS, "p99"].into_iter();
+        let told = told.map(str::to_owned).chain(EVEN.map(even));
+        row.extend(told.map(|figure| value(results, case, &figure, short)));
+        table.row(row);
+    }
+    match table.is_empty() {
+        true => String::new(),
+        false => table.text,
+    }
 }
 
 fn steps(results: &Results) -> String {

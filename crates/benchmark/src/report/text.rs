@@ -14,8 +14,17 @@ an alert for those trades that the publisher tells it tip an order. So the same 
 way, and what is between the two is what Aldebaran costs. Milliseconds from the moment at which the
 purchase that tips an order was due until its alert is received. At saturation there is no
 schedule: a trade counts as due when it is made, so those latencies tell how long the queues
-within are and are no answer time. There is one shard; a message is sent with what came within a
-millisecond, 1,024 trades or 128 KiB at most.";
+within are and are no answer time. There is one shard; a message is sent with what came within one
+and a half milliseconds, 1,024 trades or 128 KiB at most.";
+
+pub(crate) const SLOW: &str = "\
+A virtual machine shares caches and memory with others, and nothing that it counts tells when they
+take them. So a thread walks over 32 MiB of memory during each run that has a schedule: 2,048 cache
+lines every two milliseconds, timed in its own processor time, so that waiting for a core does not
+count. A walk is slow if it takes three times as long as the usual one of its run. *Alerts then* were
+due up to 80 ms behind a slow walk or 10 ms before it; the quantiles to the right are of *the others*:
+what the same programs do while the machine is as fast as it usually is. *By itself*, at the top of
+this page, is the same walk for five seconds with nothing of ours running.";
 
 pub(crate) const STEPS: &str = "\
 p50 / p99 in milliseconds, medians over the repeats. From due to publish is what the publisher
