@@ -16,13 +16,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What a thread has read. Ends with the input, or soon after `stop` is cancelled.
 pub(crate) struct Chunks {
-    read: Receiver<io::Result<Vec<u8>>>,
+    read: Receiver<io::Result<Piece>>,
     /// Takes back what is used up, to be read into again: to get new memory and clear it costs about
     /// as much as to read.
     used_up: SyncSender<Vec<u8>>,
-    current: Vec<u8>,
+    current: Piece,
     used: usize,
     stop: CancellationToken,
+}
+
+/// Memory that was read into, and how much of it.
+#[derive(Default)]
+struct Piece {
+    memory: Vec<u8>,
+    length: usize,
 }
 
 impl Chunks {
@@ -32,14 +39,11 @@ impl Chunks {
         let (used_up, to_read_into) = sync_channel::<Vec<u8>>(CHUNKS_AHEAD);
         thread::spawn(move || {
             loop {
-                let mut chunk = to_read_into.try_recv().unwrap_or_default();
-                chunk.resize(CHUNK_BYTES, 0);
-                let piece = match input.read(&mut chunk) {
+                let mut memory = to_read_into.try_recv().unwrap_or_default();
+                memory.resize(CHUNK_BYTES, 0);
+                let piece = match input.read(&mut memory) {
                     Ok(0) => return,
-                    Ok(length) => {
-                        chunk.truncate(length);
-                        Ok(chunk)
-                    }
+                    Ok(length) => Ok(Piece { memory, length }),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) => Err(error),
                 };
@@ -52,13 +56,13 @@ impl Chunks {
         Chunks {
             read,
             used_up,
-            current: Vec::new(),
+            current: Piece::default(),
             used: 0,
             stop,
         }
     }
 
-    fn wait(&mut self) -> io::Result<Vec<u8>> {
+    fn wait(&mut self) -> io::Result<Piece> {
         while !self.stop.is_cancelled() {
             match self.read.recv_timeout(LOOK_EVERY) {
                 Ok(piece) => return piece,
@@ -66,7 +70,7 @@ impl Chunks {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        Ok(Vec::new())
+        Ok(Piece::default())
     }
 }
 
@@ -80,14 +84,15 @@ impl Read for Chunks {
 
 impl BufRead for Chunks {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.used >= self.current.len() {
+        if self.used >= self.current.length {
             let next = self.wait()?;
             let used_up = std::mem::replace(&mut self.current, next);
             self.used = 0;
             // The first of all is empty; and the thread has ended before the last ones.
-            let _ = self.used_up.try_send(used_up);
+            let _ = self.used_up.try_send(used_up.memory);
         }
-        Ok(self.current.get(self.used..).unwrap_or_default())
+        let Piece { memory, length } = &self.current;
+        Ok(memory.get(self.used..*length).unwrap_or_default())
     }
 
     fn consume(&mut self, length: usize) {

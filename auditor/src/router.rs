@@ -26,6 +26,12 @@ use crate::tally::Tally;
 /// broker takes.
 const PREFETCH: u16 = 128;
 
+/// A router waits by the runtime's timers, which are late by up to a millisecond.
+const LIMITS: Limits = Limits {
+    linger_us: 1000,
+    ..Limits::TO_SHARDS
+};
+
 /// Unconfirmed messages to the shards.
 const WINDOW: usize = 256;
 
@@ -114,7 +120,7 @@ impl<'a, H: Host> Desk<'a, H> {
         Desk {
             channel,
             outbox: Outbox::new(Arc::new(publisher)),
-            packer: Packer::new(router.shards, Limits::TO_SHARDS),
+            packer: Packer::new(router.shards, LIMITS),
             open: VecDeque::new(),
             first_open: 1,
             began: Instant::now(),

@@ -70,11 +70,11 @@ pub(crate) enum Item {
 /// What a feed says when asked for the next trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// It is in [`Feed::json`].
+    /// It is in [`Trades::json`](crate::trades::Trades::json).
     Trade(Given),
     /// Not before this time, in microseconds since the start.
     At(u64),
-    /// When more lines have [`Feed::arrived`].
+    /// When more lines have [arrived](crate::trades::Trades::arrived).
     Wait,
     /// There is none.
     End,
@@ -278,10 +278,7 @@ impl Feed {
                 }
             }
         }
-        match self.shards {
-            1 => 0,
-            shards => shard_of(order_id, shards),
-        }
+        shard_of(order_id, self.shards)
     }
 }
 

@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use program::Fault;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::feed::{Feed, Next};
 use crate::observer::Observer;
-use crate::pump::sleep_until;
 use crate::watch::Watch;
 
 /// How many trades are written between looks at `stop` and at the clock.
@@ -57,6 +58,11 @@ pub(crate) async fn write(
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written.with_context(|| format!("write {}", path.display()))?),
     }
+}
+
+/// Waits until `until_us` microseconds after the start, or up to a millisecond longer.
+async fn sleep_until(start: Instant, until_us: Option<u64>) {
+    tokio::time::sleep_until(start + Duration::from_micros(until_us.unwrap_or(0))).await;
 }
 
 /// Writes some trades; gives what the feed said last.

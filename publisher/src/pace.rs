@@ -36,8 +36,8 @@ impl Schedule {
         }
     }
 
-    /// Since when a trade that was due at `due_us` and is given at `now_us` waits. Timers are late
-    /// by up to two milliseconds; a linger that began only then would be as much too long.
+    /// Since when a trade that was due at `due_us` and is given at `now_us` waits. Trades
+    /// are taken in groups; a linger that began only then would be as much too long.
     pub(crate) fn since_us(&self, due_us: u64, now_us: u64) -> u64 {
         match self.pace {
             Pace::Max => now_us,

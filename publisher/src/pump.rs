@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use program::Fault;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use trade::pack::{Limits, Packed, Packer};
 
@@ -22,9 +21,10 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// all shards, a publisher that is behind can pack together.
 const BURST: usize = 2048;
 
-/// Trades that become due within so many microseconds are taken together, at most: waking for
-/// each would cost more than the trade.
+/// Trades that become due within so many microseconds are taken together, at most, and where a
+/// message holds a single one: waking for each would cost more than the trade.
 const MOST_GROUPED_US: u64 = 1000;
+const SINGLE_GROUPED_US: u64 = 100;
 
 /// Why the pump waits.
 #[derive(Debug, Clone, Copy)]
@@ -162,11 +162,10 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
         Ok(self.waiting(next))
     }
 
-    /// How long a trade that is due may wait for others, in microseconds: what would linger in
-    /// its message all the same.
+    /// How long a trade that is due may wait for others, in microseconds.
     fn group_us(&self) -> u64 {
         match self.route.limits {
-            Limits { trades: 1, .. } => 0,
+            Limits { trades: 1, .. } => SINGLE_GROUPED_US,
             Limits { linger_us, .. } => linger_us.min(MOST_GROUPED_US),
         }
     }
@@ -195,17 +194,17 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
             _ if !self.post.has_room() => Some(Waiting::Until(end_us)),
             Some(Next::At(due_us)) => {
                 let group_us = due_us.saturating_add(self.group_us());
+                // At the end nothing is taken any more.
+                let group_us = match end_us.is_some_and(|end_us| group_us >= end_us) {
+                    true => due_us,
+                    false => group_us,
+                };
                 Some(Waiting::Until(first([Some(group_us), linger_us, end_us])))
             }
             Some(Next::Wait) => Some(Waiting::Lines(first([linger_us, end_us, None]))),
             Some(Next::Trade(_)) | None => Some(Waiting::Not),
         }
     }
-}
-
-/// Waits until `until_us` microseconds after the start, or up to a millisecond longer.
-pub(crate) async fn sleep_until(start: Instant, until_us: Option<u64>) {
-    tokio::time::sleep_until(start + Duration::from_micros(until_us.unwrap_or(0))).await;
 }
 
 /// A token that is cancelled [`DRAIN_DEADLINE`] after `stop`.

@@ -1,7 +1,7 @@
 //! Waiting to a tenth of a millisecond.
 //!
 //! The runtime's own timers are late by up to a millisecond, as they count in whole ones. Beside a
-//! linger of one millisecond that is as much again, in every trade that waits for its message.
+//! linger of one or two that is much, and in every trade that waits for its message.
 
 use std::io;
 use std::os::fd::OwnedFd;

@@ -1,12 +1,13 @@
 //! Whether the machine itself is equally fast all the time.
 //!
 //! A virtual machine shares caches and memory with others, and nothing that it counts tells when
-//! they take them: neither stolen time nor a late timer. So a thread walks over memory that is too
+//! they are slow: neither stolen time nor a late timer. So a thread walks over memory that is too
 //! large for a core's own caches, 2048 cache lines every two milliseconds, and takes down how long
 //! that took, in its own processor time, so that waiting for a core does not count. A walk that
 //! takes three times as long as the usual one is slow. It costs about 3% of a core.
 
 use std::hint::black_box;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, sleep, spawn};
@@ -36,10 +37,10 @@ const RECOVERY_US: i64 = 80_000;
 /// What was due so shortly before a slow walk may have met the same.
 const BEFORE_US: i64 = 10_000;
 
-/// Walks until it is asked to stop.
+/// Walks until it is asked to stop, or dropped.
 pub(crate) struct Walker {
     is_stopped: Arc<AtomicBool>,
-    walking: JoinHandle<Vec<Walk>>,
+    walking: Option<JoinHandle<Vec<Walk>>>,
 }
 
 /// One walk.
@@ -57,9 +58,8 @@ pub(crate) struct Evenness {
     /// The usual walk and the longest one, in microseconds.
     pub(crate) usual_us: f64,
     pub(crate) longest_us: f64,
-    /// Which part of the walks was slow.
-    pub(crate) slow_part: f64,
-    /// When slow ones ended, in microseconds since the epoch, in order.
+    /// When they ended, and when slow ones did, in microseconds since the epoch, in order.
+    all_us: Vec<i64>,
     slow_us: Vec<i64>,
 }
 
@@ -78,13 +78,13 @@ impl Walker {
         });
         Self {
             is_stopped,
-            walking,
+            walking: Some(walking),
         }
     }
 
-    pub(crate) fn stop(self) -> Result<Evenness> {
+    pub(crate) fn stop(mut self) -> Result<Evenness> {
         self.is_stopped.store(true, Ordering::Relaxed);
-        let walks = self.walking.join();
+        let walks = self.walking.take().map_or(Ok(Vec::new()), JoinHandle::join);
         let walks = walks.map_err(|_| anyhow!("walk over memory: the thread panicked"))?;
         Evenness::of(&walks).ok_or_else(|| anyhow!("walk over memory: there was no time for it"))
     }
@@ -94,6 +94,12 @@ impl Walker {
         let walker = Self::start();
         sleep(time);
         walker.stop()
+    }
+}
+
+impl Drop for Walker {
+    fn drop(&mut self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
     }
 }
 
@@ -107,9 +113,19 @@ impl Evenness {
         Some(Self {
             usual_us: took.median,
             longest_us: took.most,
-            slow_part: slow_us.len() as f64 / walks.len() as f64,
+            all_us: walks.iter().map(|walk| walk.at_us).collect(),
             slow_us,
         })
+    }
+
+    /// Which part of the walks that ended in this time was slow.
+    pub(crate) fn slow_part(&self, time: RangeInclusive<i64>) -> f64 {
+        let inside = |ends: &[i64]| {
+            let before = ends.partition_point(|at| at < time.start());
+            ends.partition_point(|at| at <= time.end())
+                .saturating_sub(before)
+        };
+        inside(&self.slow_us) as f64 / inside(&self.all_us).max(1) as f64
     }
 
     /// A machine whose slow walks ended at these times.
@@ -118,7 +134,7 @@ impl Evenness {
         Self {
             usual_us: 50.0,
             longest_us: 500.0,
-            slow_part: 0.02,
+            all_us: (0..1000).map(|walk| walk * 2000).collect(),
             slow_us,
         }
     }
@@ -169,7 +185,8 @@ mod tests {
         walks.extend([(1000, 149.0), (1002, 151.0), (1004, 400.0)].map(walk));
         let evenness = Evenness::of(&walks).unwrap();
         assert_eq!((evenness.usual_us, evenness.longest_us), (50.0, 400.0));
-        assert_eq!(evenness.slow_part, 0.02);
+        assert_eq!(evenness.slow_part(i64::MIN..=i64::MAX), 0.02);
+        assert_eq!(evenness.slow_part(1_000_000..=1_002_000), 0.5);
         let slow = |at_ms: i64| evenness.is_slow_at(at_ms * 1000);
         assert!(!slow(100) && !slow(991) && !slow(1085));
         assert!(slow(992) && slow(1002) && slow(1084));

@@ -57,7 +57,7 @@ impl Machine {
                 "a walk over memory takes {:.0} us, at the most {:.0}; {:.1}% of them are slow",
                 alone.usual_us,
                 alone.longest_us,
-                alone.slow_part * 100.0
+                alone.slow_part(i64::MIN..=i64::MAX) * 100.0
             ),
             commit: commit().unwrap_or_else(|| "unknown".to_owned()),
             date: now.format(&Rfc3339).context("tell the date")?,

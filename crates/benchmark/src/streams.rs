@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use ::tests::{Finished, Program};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::bench::Bench;
@@ -20,8 +20,11 @@ use crate::results::{LATENCY, RATE, RESIDENT, Run};
 
 /// Columns of a listing of latencies: from due to alert in microseconds, and when the purchase that
 /// tipped the order was due, in microseconds since the epoch.
-const TOOK: usize = 1;
-const DUE: usize = 5;
+const TOOK: &str = "due_to_alert_us";
+const DUE: &str = "due_epoch_us";
+
+/// If slow moments had been so much later: what they have nothing to do with is as good then.
+const CONTROL_US: i64 = 600_000;
 
 /// How much longer than planned a run may take: the alerts of a long queue.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -39,6 +42,9 @@ pub(crate) const STEPS: [&str; 5] = [
 /// Which part of the walks over memory was slow, and which part of the alerts met that; per cent.
 pub(crate) const SLOW_WALKS: &str = "slow_walks_percent";
 pub(crate) const SLOW_ALERTS: &str = "slow_alerts_percent";
+
+/// The p99 of the other alerts if slow moments had been at other times; milliseconds.
+pub(crate) const CONTROL: &str = "control_p99";
 
 /// The quantiles that are told of the other alerts.
 pub(crate) const EVEN: [&str; 3] = ["p50", "p99", "p99.9"];
@@ -65,8 +71,8 @@ pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
     if let Some(listing) = &listing {
         publisher = publisher.args(["--latencies", &listing.to_string_lossy()]);
     }
-    let walker = listing.as_ref().map(|_| Walker::start());
     let publisher = publisher.start()?;
+    let walker = listing.as_ref().map(|_| Walker::start());
     let mut cpu = Cpu::start(&[
         ("publisher", publisher.id()),
         (name, reader.id()),
@@ -92,31 +98,55 @@ pub(crate) fn measure(bench: &Bench, case: Case, repeat: u32) -> Result<Run> {
 
 /// What the alerts of a listing came to that met no slow moment of the machine.
 fn split(listing: &str, evenness: &Evenness) -> Result<BTreeMap<String, f64>> {
-    let (mut alerts, mut others) = (0_usize, Vec::new());
-    for line in listing.lines().skip(1) {
-        let columns: Vec<_> = line.split(',').collect();
-        let column = |place: usize| columns.get(place).and_then(|text| text.parse::<i64>().ok());
-        let (Some(took_us), Some(due_us)) = (column(TOOK), column(DUE)) else {
-            bail!("read the latencies of the alerts: {line:?} is no line of one");
-        };
-        alerts += 1;
-        if !evenness.is_slow_at(due_us) {
-            others.push(took_us);
-        }
-    }
-    others.sort_unstable();
-    let slow_alerts = (alerts - others.len()) as f64 / alerts.max(1) as f64;
+    let alerts = alerts(listing).context("read the latencies of the alerts")?;
+    let not_slow = |later_us: i64| {
+        let others = alerts
+            .iter()
+            .filter(|(_, due_us)| !evenness.is_slow_at(due_us - later_us));
+        let mut others: Vec<_> = others.map(|(took_us, _)| *took_us).collect();
+        others.sort_unstable();
+        others
+    };
+    let others = not_slow(0);
+    let slow_alerts = (alerts.len() - others.len()) as f64 / alerts.len().max(1) as f64;
+    let due_us = || alerts.iter().map(|(_, due_us)| *due_us);
+    let (first_us, last_us) = (due_us().min(), due_us().max());
+    let measured = first_us.unwrap_or_default()..=last_us.unwrap_or_default();
     let mut values = BTreeMap::from([
-        (SLOW_WALKS.to_owned(), evenness.slow_part * 100.0),
+        (SLOW_WALKS.to_owned(), evenness.slow_part(measured) * 100.0),
         (SLOW_ALERTS.to_owned(), slow_alerts * 100.0),
     ]);
-    for (quantile, per_mille) in EVEN.into_iter().zip([500, 990, 999]) {
-        let place = (others.len() * per_mille).div_ceil(1000).saturating_sub(1);
-        if let Some(took_us) = others.get(place) {
-            values.insert(even(quantile), *took_us as f64 / 1e3);
+    let mut put = |name: String, sorted: &[i64], per_mille: usize| {
+        let place = (sorted.len() * per_mille).div_ceil(1000).saturating_sub(1);
+        if let Some(took_us) = sorted.get(place) {
+            values.insert(name, *took_us as f64 / 1e3);
         }
+    };
+    for (quantile, per_mille) in EVEN.into_iter().zip([500, 990, 999]) {
+        put(even(quantile), &others, per_mille);
     }
+    put(CONTROL.to_owned(), &not_slow(CONTROL_US), 990);
     Ok(values)
+}
+
+/// From due to alert and when that was due, of each alert in a listing.
+fn alerts(listing: &str) -> Result<Vec<(i64, i64)>> {
+    let mut lines = listing
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>());
+    let head = lines.next().unwrap_or_default();
+    let place = |name: &str| {
+        let place = head.iter().position(|column| *column == name);
+        place.with_context(|| format!("find a column {name}"))
+    };
+    let (took, due) = (place(TOOK)?, place(DUE)?);
+    let number = |line: &[&str], place: usize| {
+        let number = line.get(place).and_then(|text| text.parse::<i64>().ok());
+        number.with_context(|| format!("find a number in column {place} of {line:?}"))
+    };
+    lines
+        .map(|line| Ok((number(&line, took)?, number(&line, due)?)))
+        .collect()
 }
 
 /// The auditor in Python, in the auditor's place.
@@ -265,21 +295,25 @@ mod tests {
     #[test]
     fn alerts_of_slow_moments_are_told_apart() {
         let evenness = Evenness::with_slow(vec![1_000_000, 1_002_000]);
-        let mut listing = "due_s,..\n".to_owned();
-        for ms in 0..100_i64 {
-            // Two seconds, an alert each 20 ms; those from 1 s to 1.08 s on take long.
-            let due_us = ms * 20_000;
-            let took_us = if evenness.is_slow_at(due_us) {
-                50_000
-            } else {
-                2000 + ms
+        let mut listing = "due_to_alert_us,due_s,due_epoch_us\n".to_owned();
+        // Two seconds, an alert each 20 ms; those from 1 s to 1.08 s on take long.
+        for alert in 0..100_i64 {
+            let due_us = alert * 20_000;
+            let took_us = match evenness.is_slow_at(due_us) {
+                true => 50_000,
+                false => 2000 + alert,
             };
-            listing += &format!("0.0,{took_us},1,,1,{due_us}\n");
+            listing += &format!("{took_us},0.0,{due_us}\n");
         }
         let values = split(&listing, &evenness).unwrap();
-        assert_eq!(values[SLOW_ALERTS], 5.0);
+        assert_eq!(
+            (values[SLOW_ALERTS], values[SLOW_WALKS]),
+            (5.0, 100.0 * 2.0 / 991.0)
+        );
         assert_eq!((values["even_p50"], values["even_p99"]), (2.047, 2.099));
-        assert!(split("due_s\n0.0,1,1", &evenness).is_err());
+        assert_eq!(values[CONTROL], 50.0);
+        assert!(split("due_to_alert_us,due_epoch_us\n1,", &evenness).is_err());
+        assert!(split("due_s,due_epoch_us\n", &evenness).is_err());
     }
 
     #[test]

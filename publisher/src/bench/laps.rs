@@ -5,26 +5,25 @@
 //! catch up. So one lap of orders is drawn before the run, written down, and shown to the oracle.
 //! The run sends it again and again, each time under new ids: the last digits of every order id
 //! and purchase id are the number of the lap. What does not fill a lap is drawn while it is sent,
-//! as `publisher` does it always, and goes first: into the warm-up, where it is one.
+//! as `publisher` does it always, and goes first: into the warm-up, which no lap is longer than.
 
 use std::ops::Range;
 
+use anyhow::{Context, anyhow};
 use oracle::{Expected, Oracle};
 use program::Fault;
 use trade::shard_of;
 use uuid::Uuid;
 
+use crate::bench::load::Load;
 use crate::expectation::Expectation;
 use crate::feed::{Counts, Feed, Given, Next, Over};
 use crate::ratio::Ratio;
 use crate::trades::Trades;
 
-/// The laps of all producers have about as many trades: few enough to be made in a moment and
-/// kept in memory (40 MB).
+/// The laps of all producers have so many trades at most: they are made in a moment, and take some
+/// 40 MB.
 const LAP_TRADES: u64 = 250_000;
-
-/// A lap has at least so many orders, so that they are mixed.
-const FEWEST_ORDERS: u64 = 500;
 
 /// How many digits of an id tell the lap.
 const LAP_DIGITS: usize = 8;
@@ -74,22 +73,27 @@ struct Line {
     is_purchase: bool,
 }
 
-/// How many orders make a lap, so that the over-purchased part of each lap, and so of a run, is
-/// exact. `None` when none does, or a lap would not be made of many orders.
+/// How many orders make a lap of a producer: so many that the over-purchased part of each lap, and
+/// so of a run, is exact; not more trades than `warm_up_trades`, if there is a warm-up, so that what
+/// does not fill a lap is not measured; and at least `fewest`. `None` when there is no such number.
 #[allow(clippy::cast_precision_loss)]
 pub(crate) fn orders_of_a_lap(
-    producers: u32,
-    purchases: u64,
+    load: &Load,
+    warm_up_trades: u64,
     over_purchased: Ratio,
+    fewest: u64,
 ) -> Option<u64> {
-    let about = LAP_TRADES / u64::from(producers) / (purchases + 1);
+    let most_trades = LAP_TRADES / u64::from(load.producers);
+    let most_trades = match warm_up_trades {
+        0 => most_trades,
+        trades => most_trades.min(trades),
+    };
+    let most = most_trades / (load.purchases + 1);
     let is_exact = |orders: &u64| {
         let over = *orders as f64 * over_purchased.get();
         (over - over.round()).abs() < 1e-6
     };
-    (about..=2 * about)
-        .find(is_exact)
-        .filter(|orders| *orders >= FEWEST_ORDERS)
+    (fewest.max(1)..=most).rev().find(is_exact)
 }
 
 impl Laps {
@@ -118,7 +122,7 @@ impl Laps {
     }
 
     /// The alerts that must come of what was sent. Takes about a second, and asks the oracle.
-    pub(crate) fn into_expected(self) -> Vec<Expected> {
+    pub(crate) fn into_expected(self) -> Result<Vec<Expected>, Fault> {
         let mut all = self
             .feed
             .expectation
@@ -129,9 +133,9 @@ impl Laps {
                 all.extend(lap.expected.iter().map(|alert| renamed(alert, number)));
             }
             // Its ids are this lap's already.
-            all.extend(expected_of(lap.lines_until(self.at)));
+            all.extend(expected_of(lap.lines_until(self.at))?);
         }
-        all
+        Ok(all)
     }
 
     /// The next trade of the laps.
@@ -248,8 +252,24 @@ impl Lap {
             });
             lap.orders = orders;
         }
-        lap.expected = expected_of(lap.lines_until(lap.lines.len()));
+        lap.check()?;
+        lap.expected = expected_of(lap.lines_until(lap.lines.len()))?;
         Ok(lap)
+    }
+
+    /// Makes sure that ids stand where they are looked for.
+    fn check(&self) -> Result<(), Fault> {
+        let has_id = |text: &[u8], id_at: usize| {
+            let id = text.get(id_at..id_at + ID_LENGTH);
+            id.is_some_and(|id| Uuid::try_parse_ascii(id).is_ok())
+        };
+        for (line, text) in self.lines.iter().zip(self.lines_until(self.lines.len())) {
+            if !has_id(text, ID_AT) || line.is_purchase && !has_id(text, ORDER_ID_AT) {
+                let text = String::from_utf8_lossy(text);
+                return Err(anyhow!("make the trades: no id where it belongs in {text}").into());
+            }
+        }
+        Ok(())
     }
 
     /// The first `count` trades, as they stand now.
@@ -290,12 +310,12 @@ impl Lap {
 }
 
 /// What the oracle says of trades that it reads by itself.
-fn expected_of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Vec<Expected> {
+fn expected_of<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Expected>, Fault> {
     let mut oracle = Oracle::new();
-    for trade in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
-        oracle.see(&trade);
+    for line in lines {
+        oracle.see(&serde_json::from_slice(line).context("show a trade to the oracle")?);
     }
-    oracle.into_expected()
+    Ok(oracle.into_expected())
 }
 
 /// The same alert of another lap.
@@ -311,8 +331,8 @@ fn renamed(alert: &Expected, number: u64) -> Expected {
 
 /// An id as it is in this lap.
 fn in_lap(id: Uuid, number: u64) -> Uuid {
-    let lap = u128::from(number) & 0xffff_ffff;
-    Uuid::from_u128(id.as_u128() & !0xffff_ffff | lap)
+    let digits = (1 << (4 * LAP_DIGITS)) - 1;
+    Uuid::from_u128(id.as_u128() & !digits | u128::from(number) & digits)
 }
 
 /// The last digits of the ids of a lap.
@@ -367,14 +387,14 @@ mod tests {
     #[test]
     fn every_lap_has_ids_of_its_own_and_the_alerts_of_the_oracle() {
         let mut laps = laps(&["--rate", "100k", "--time", "4", "--warm-up", "2s"]);
-        assert_eq!(laps.planned, Some(2));
+        assert_eq!(laps.planned, Some(3));
         let trades = trades(&mut laps);
         assert_eq!(trades.len(), 600_000);
         assert_eq!(laps.counts().trades, 600_000);
         assert_eq!(laps.counts().orders, 120_000);
         let ids: BTreeSet<_> = trades.iter().map(|trade| trade["id"].as_str()).collect();
         assert_eq!(ids.len(), trades.len());
-        let mut expected = laps.into_expected();
+        let mut expected = laps.into_expected().unwrap();
         expected.sort();
         assert_eq!(expected.len(), 1200);
         assert_eq!(expected, over_purchased(&trades));
@@ -393,7 +413,7 @@ mod tests {
                 given.len() as u64,
                 until_us / 10 + u64::from(until_us % 10 > 0)
             );
-            let mut expected = laps.into_expected();
+            let mut expected = laps.into_expected().unwrap();
             expected.sort();
             assert_eq!(expected, over_purchased(&given));
         }
@@ -401,18 +421,34 @@ mod tests {
 
     #[test]
     fn a_lap_is_exact_or_there_is_none() {
-        let orders = |purchases, ratio: &str| orders_of_a_lap(1, purchases, ratio.parse().unwrap());
-        assert_eq!(orders(4, "1%"), Some(50_000));
-        assert_eq!(orders(4, "0"), Some(50_000));
-        assert_eq!(orders(4, "0.37%"), Some(50_000));
-        assert_eq!(orders(4, "0.00125%"), Some(80_000));
-        assert_eq!(orders(4, "0.0001%"), None);
-        assert_eq!(orders(4, "0.3333333333"), None);
-        // Orders of so many trades that they are not worth it.
-        assert_eq!(orders(10_000, "0"), None);
-        // Short runs have none either.
-        let short = laps(&["--rate", "1k", "--time", "10"]);
-        assert!(short.lap.is_none());
+        let orders = |options: &[&str], warm_up_trades| {
+            let load = load(options).unwrap();
+            orders_of_a_lap(&load, warm_up_trades, load.over_purchased, 500)
+        };
+        assert_eq!(orders(&[], 0), Some(50_000));
+        assert_eq!(orders(&["--over-purchased", "0"], 0), Some(50_000));
+        assert_eq!(orders(&["--over-purchased", "0.37%"], 0), Some(50_000));
+        assert_eq!(orders(&["--over-purchased", "0.003%"], 0), None);
+        assert_eq!(orders(&["--over-purchased", "0.0001%"], 0), None);
+        assert_eq!(orders(&["-x", "4"], 0), Some(12_500));
+        assert_eq!(orders(&["-x", "64", "--purchases", "9"], 0), None);
+        // Orders of so many trades that they are not mixed.
+        assert_eq!(orders(&["--purchases", "10000"], 0), None);
+        // Not longer than the warm-up.
+        assert_eq!(orders(&[], 60_000), Some(12_000));
+        assert_eq!(orders(&[], 2000), None);
+    }
+
+    #[test]
+    fn what_is_drawn_meanwhile_is_not_measured() {
+        for rate in ["20k", "50k", "250k", "333333"] {
+            let laps = laps(&["--rate", rate, "--time", "10", "--warm-up", "3s"]);
+            let trades: f64 = crate::quantity::rate(rate).unwrap() * 13.0;
+            let in_laps = laps.planned.unwrap() * laps.lap.unwrap().lines.len() as u64;
+            assert!(trades as u64 - in_laps <= trades as u64 * 3 / 13, "{rate}");
+        }
+        // Short runs have no laps.
+        assert!(laps(&["--rate", "100", "--time", "10"]).lap.is_none());
     }
 
     #[test]

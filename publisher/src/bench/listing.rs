@@ -8,7 +8,7 @@ const HEAD: &str = "due_s,due_to_alert_us,publish_to_alert_us,publish_to_read_us
 
 /// Written so many bytes at a time: a minute of 500 alerts a second. What is measured should not
 /// wait for the disk.
-const BUFFER_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 1 << 21;
 
 /// What is known of one alert; latencies in microseconds, those of programs that told nothing
 /// are `None`.

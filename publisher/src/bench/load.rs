@@ -41,8 +41,8 @@ pub(crate) struct Load {
     pub(crate) warm_up: Duration,
     pub(crate) time: Duration,
     pub(crate) producers: u32,
-    over_purchased: Ratio,
-    purchases: u64,
+    pub(crate) over_purchased: Ratio,
+    pub(crate) purchases: u64,
     open_orders: u64,
 }
 
@@ -105,6 +105,9 @@ impl Load {
         let trades = plan.as_ref().map(Plan::trades);
         let until = self.warm_up + self.time;
         let until = trades.map_or(until, |_| until + GRACE);
+        let warm_up = plan
+            .as_ref()
+            .map(|plan| plan.due_before(micros(self.warm_up)));
         let pace = plan.map_or(Pace::Max, Pace::Planned);
         let drawn = |amount| Feed {
             schedule: Schedule::new(pace),
@@ -112,7 +115,14 @@ impl Load {
             expectation: Some(Expectation::new(true)),
             ..self.feed(nth, shards, amount)
         };
-        let orders = orders_of_a_lap(self.producers, self.purchases, self.over_purchased);
+        // Fewer would be through before all that shall be open at a time is.
+        let fewest = 2 * self.open_orders;
+        let orders = orders_of_a_lap(
+            self,
+            warm_up.unwrap_or_default(),
+            self.over_purchased,
+            fewest,
+        );
         let in_lap = orders.map(|orders| orders * (self.purchases + 1));
         let laps = in_lap.map(|in_lap| trades.map(|trades| (trades / in_lap, trades % in_lap)));
         match (orders, laps) {
@@ -218,7 +228,7 @@ pub(crate) mod tests {
             }
             trades += feed.counts().trades;
             orders.insert(feed.json().to_vec());
-            expected += feed.into_expected().len();
+            expected += feed.into_expected().unwrap().len();
         }
         assert_eq!((trades, orders.len()), (3000, 3));
         assert_eq!(expected, 6);

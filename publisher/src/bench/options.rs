@@ -105,7 +105,8 @@ pub(crate) struct BenchOptions {
 
     /// Writes a line of comma-separated values for each measured alert into this file: when the
     /// purchase that tipped it was due, in seconds behind the warm-up, and in microseconds how long
-    /// it took from due and from publish to the alert, to be read, and from the alert to receive it
+    /// it took from due and from publish to the alert, to be read, and from the alert to receive it,
+    /// and when that purchase was due since the epoch
     #[arg(long, value_name = "FILE", help_heading = RESULT)]
     pub(crate) latencies: Option<PathBuf>,
 

@@ -37,6 +37,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(crate) struct Session<'a> {
     load: &'a Load,
     route: &'a Route,
+    /// Of each producer.
+    trades: Vec<Laps>,
     posts: Vec<Post<Stub>>,
     alerts: Alerts,
     /// Whether a plain consumer reads the shards.
@@ -68,7 +70,7 @@ pub(crate) struct Sent {
 }
 
 impl<'a> Session<'a> {
-    /// Connects. `None` when `stop` was cancelled first.
+    /// Makes the trades and connects. `None` when `stop` was cancelled first.
     pub(crate) async fn open(
         wanted: &BenchOptions,
         endpoint: &Endpoint,
@@ -76,6 +78,8 @@ impl<'a> Session<'a> {
         route: &'a Route,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, Fault> {
+        // Takes a moment, in which no connection should wait.
+        let trades = load.trades_of_all(route.shards.unwrap_or(1))?;
         let alerts = Alerts::open(endpoint, &wanted.alert_queue).await?;
         if wanted.limit {
             limit::check(endpoint, route.shards).await?;
@@ -91,6 +95,7 @@ impl<'a> Session<'a> {
         Ok(Some(Self {
             load,
             route,
+            trades,
             posts,
             alerts,
             is_limit: wanted.limit,
@@ -106,7 +111,6 @@ impl<'a> Session<'a> {
         listing: Option<Listing>,
         stop: &CancellationToken,
     ) -> Result<Outcome, Fault> {
-        let trades = self.load.trades_of_all(self.route.shards.unwrap_or(1))?;
         let clock = Clock::start(self.load.warm_up);
         let progress = Arc::new(Progress::new(Received::new()?));
         let ended = CancellationToken::new();
@@ -117,7 +121,7 @@ impl<'a> Session<'a> {
         let mut alerts = tokio::spawn(alerts);
 
         let mut producers = JoinSet::new();
-        for (trades, post) in trades.into_iter().zip(self.posts) {
+        for (trades, post) in self.trades.into_iter().zip(self.posts) {
             let meter = Meter::new(
                 clock,
                 self.load.plan.is_some(),
@@ -143,12 +147,10 @@ impl<'a> Session<'a> {
             rest.wait(SETTLE, Duration::ZERO, || progress.missing_of_planned())
                 .await;
             let expected = tokio::task::spawn_blocking(|| {
-                trades
-                    .into_iter()
-                    .flat_map(Laps::into_expected)
-                    .collect::<Vec<_>>()
+                let expected = trades.into_iter().map(Laps::into_expected);
+                expected.collect::<Result<Vec<_>, _>>()
             });
-            let expected = expected.await.context("ask the oracle")?;
+            let expected = expected.await.context("ask the oracle")??.concat();
             progress.received().accounts.expect(&expected);
             rest.wait(self.alerts_within, SETTLE, || {
                 progress.received().accounts.missing()

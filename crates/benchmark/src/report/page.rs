@@ -4,7 +4,7 @@ use crate::case::{Case, Subject};
 use crate::report::table::Table;
 use crate::report::{plots, text};
 use crate::results::{BOOK_BYTES, LATENCY, RATE, RESIDENT, Results};
-use crate::streams::{EVEN, SLOW_ALERTS, SLOW_WALKS, STEPS, even};
+use crate::streams::{CONTROL, EVEN, SLOW_ALERTS, SLOW_WALKS, STEPS, even};
 use crate::targets;
 use crate::words::{grouped, short};
 
@@ -159,6 +159,7 @@ fn slow(results: &Results) -> String {
         "p50 of the others",
         "p99",
         "p99.9",
+        "p99, control",
     ]);
     for case in pairs(results) {
         if results.figure(case, SLOW_WALKS).is_none() {
@@ -166,7 +167,10 @@ fn slow(results: &Results) -> String {
         }
         let mut row = vec![name(results, case)];
         let told = [SLOW_WALKS, SLOW_ALERTS, "p99"].into_iter();
-        let told = told.map(str::to_owned).chain(EVEN.map(even));
+        let told = told
+            .map(str::to_owned)
+            .chain(EVEN.map(even))
+            .chain([CONTROL.to_owned()]);
         row.extend(told.map(|figure| value(results, case, &figure, short)));
         table.row(row);
     }

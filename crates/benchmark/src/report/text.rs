@@ -18,13 +18,14 @@ within are and are no answer time. There is one shard; a message is sent with wh
 and a half milliseconds, 1,024 trades or 128 KiB at most.";
 
 pub(crate) const SLOW: &str = "\
-A virtual machine shares caches and memory with others, and nothing that it counts tells when they
-take them. So a thread walks over 32 MiB of memory during each run that has a schedule: 2,048 cache
-lines every two milliseconds, timed in its own processor time, so that waiting for a core does not
-count. A walk is slow if it takes three times as long as the usual one of its run. *Alerts then* were
-due up to 80 ms behind a slow walk or 10 ms before it; the quantiles to the right are of *the others*:
-what the same programs do while the machine is as fast as it usually is. *By itself*, at the top of
-this page, is the same walk for five seconds with nothing of ours running.";
+Whether the machine itself is equally fast all the time. A thread walks over 32 MiB of memory during
+each run that has a schedule: 2,048 cache lines every two milliseconds, timed in its own processor
+time, so that waiting for a core does not count. A walk is slow if it takes three times as long as
+the usual one of its run. By itself a slow walk does not tell whose doing it was: the same walk with
+nothing of ours running, *by itself* at the top of this page, tells what is not ours. *Alerts then*
+were due up to 80 ms behind a slow walk, until the queues of such a moment are empty again, or 10 ms
+before it; the next quantiles are of *the others*. *Control* is the same as if slow walks had been
+600 ms later: where the p99 of the others is no better than that, slow moments explain nothing.";
 
 pub(crate) const STEPS: &str = "\
 p50 / p99 in milliseconds, medians over the repeats. From due to publish is what the publisher
