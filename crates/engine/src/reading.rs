@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Delivered, Error, Header, Host, Link, Message, Offset, Outbox, Sent};
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -137,6 +138,11 @@ impl<'a, H: Host, M: Machine, F: Send + Sync> Reading<'a, H, M, F> {
                 }
                 next = self.stream.next(), if self.has_room() => {
                     let (offset, delivery) = next?;
+                    // Effects are sent by another task, which this one holds up as long as there
+                    // is something to read.
+                    if self.may_publish() {
+                        yield_now().await;
+                    }
                     if let Some(left) = self.read(offset, &delivery).await? {
                         return Ok(left);
                     }
