@@ -2,8 +2,8 @@
 //!
 //! Open-loop: the schedule (`plan`) is fixed before the run, and every latency begins at the
 //! moment that it names, so that a publisher that had to wait shows. `load` and `laps` make the
-//! trades, `meter` watches them leave, `alerts` receives what comes of them, and `accounts` compares it
-//! with what the oracle says. When the limit is measured, a plain consumer in a process of its own
+//! trades, `meter` watches them leave, `alerts` receives what comes of them, and `accounts` compares
+//! it with what the oracle says. When the limit is measured, a plain consumer in a process of its own
 //! stands in for the auditors.
 
 mod accounts;

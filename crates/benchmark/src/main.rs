@@ -2,8 +2,8 @@
 //!
 //! `plan` says what is measured and for how long, `bench` goes through it, and `streams`, `raw`,
 //! `offline` and `books` each know how to measure some of it with the real programs; `evenness`
-//! watches the machine meanwhile. What came out is `results`; `targets`, `plot` and `report` make a page of it. Whatever ends this
-//! program, all that it started ends with it.
+//! watches the machine meanwhile. What came out is `results`; `targets`, `plot` and `report` make a
+//! page of it. Whatever ends this program, all that it started ends with it.
 
 mod bench;
 mod books;
