@@ -5,7 +5,8 @@
 //! catch up. So one lap of orders is drawn before the run, written down, and shown to the oracle.
 //! The run sends it again and again, each time under new ids: the last digits of every order id
 //! and purchase id are the number of the lap. What does not fill a lap is drawn while it is sent,
-//! as `publisher` does it always, and goes first: into the warm-up, which no lap is longer than.
+//! as `publisher` does it always, and goes first: into the warm-up, if there is one, as no lap is
+//! longer than that.
 
 use std::ops::Range;
 
@@ -18,7 +19,6 @@ use uuid::Uuid;
 use crate::bench::load::Load;
 use crate::expectation::Expectation;
 use crate::feed::{Counts, Feed, Given, Next, Over};
-use crate::ratio::Ratio;
 use crate::trades::Trades;
 
 /// The laps of all producers have so many trades at most: they are made in a moment, and take some
@@ -77,12 +77,7 @@ struct Line {
 /// so of a run, is exact; not more trades than `warm_up_trades`, if there is a warm-up, so that what
 /// does not fill a lap is not measured; and at least `fewest`. `None` when there is no such number.
 #[allow(clippy::cast_precision_loss)]
-pub(crate) fn orders_of_a_lap(
-    load: &Load,
-    warm_up_trades: u64,
-    over_purchased: Ratio,
-    fewest: u64,
-) -> Option<u64> {
+pub(crate) fn orders_of_a_lap(load: &Load, warm_up_trades: u64, fewest: u64) -> Option<u64> {
     let most_trades = LAP_TRADES / u64::from(load.producers);
     let most_trades = match warm_up_trades {
         0 => most_trades,
@@ -90,7 +85,7 @@ pub(crate) fn orders_of_a_lap(
     };
     let most = most_trades / (load.purchases + 1);
     let is_exact = |orders: &u64| {
-        let over = *orders as f64 * over_purchased.get();
+        let over = *orders as f64 * load.over_purchased.get();
         (over - over.round()).abs() < 1e-6
     };
     (fewest.max(1)..=most).rev().find(is_exact)
@@ -423,7 +418,7 @@ mod tests {
     fn a_lap_is_exact_or_there_is_none() {
         let orders = |options: &[&str], warm_up_trades| {
             let load = load(options).unwrap();
-            orders_of_a_lap(&load, warm_up_trades, load.over_purchased, 500)
+            orders_of_a_lap(&load, warm_up_trades, 500)
         };
         assert_eq!(orders(&[], 0), Some(50_000));
         assert_eq!(orders(&["--over-purchased", "0"], 0), Some(50_000));

@@ -117,12 +117,7 @@ impl Load {
         };
         // Fewer would be through before all that shall be open at a time is.
         let fewest = 2 * self.open_orders;
-        let orders = orders_of_a_lap(
-            self,
-            warm_up.unwrap_or_default(),
-            self.over_purchased,
-            fewest,
-        );
+        let orders = orders_of_a_lap(self, warm_up.unwrap_or_default(), fewest);
         let in_lap = orders.map(|orders| orders * (self.purchases + 1));
         let laps = in_lap.map(|in_lap| trades.map(|trades| (trades / in_lap, trades % in_lap)));
         match (orders, laps) {
