@@ -341,17 +341,7 @@ impl Books {
         self.extra_bytes += order.text_bytes();
         let place = self.slots.insert(Book::open(order, moment));
         self.by_age.push_back(place);
-        let Books {
-            places,
-            slots,
-            hasher,
-            ..
-        } = self;
-        places.insert(*hash, place, |place| {
-            slots
-                .get(place)
-                .map_or(0, |book| hash_of(hasher, &book.order))
-        });
+        self.places.insert(*hash, place);
         place
     }
 

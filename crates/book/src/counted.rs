@@ -11,25 +11,22 @@ const ORDINARY: usize = 4;
 /// Up to how many ids a list is searched from end to end.
 const FEW: usize = 32;
 
+/// About what a set takes that holds nothing.
+const BYTES_OF_A_SET: usize = 160;
+
 /// About what an id takes in a set: itself, its share of empty places, an allocation's head.
 const BYTES_OF_AN_ID: usize = 64;
 
 type Uuid = [u8; 16];
 
-/// The ids of the purchases counted, and which came last. Orders have a handful of purchases,
-/// so a list of UUIDs does; one with other ids or with many gets a set. Few bytes matter here:
-/// every book has one of these.
+/// The ids of the purchases counted, and which came last. Orders have a handful of purchases, so
+/// a list of UUIDs does, which lies in the book itself: there are millions of books, and nothing is
+/// slower about them than to fetch one more piece of memory. An order with more has a list
+/// elsewhere, one with other ids or with many a set.
 #[derive(Debug)]
 pub(crate) enum Counted {
-    Ordinary {
-        count: u8,
-        ids: Option<Box<[Uuid; ORDINARY]>>,
-    },
-    #[allow(
-        clippy::box_collection,
-        reason = "a book of an ordinary order is smaller for it"
-    )]
-    Few(Box<Vec<Uuid>>),
+    Ordinary { count: u8, ids: [Uuid; ORDINARY] },
+    Few(Vec<Uuid>),
     Many(Box<Many>),
 }
 
@@ -44,7 +41,7 @@ impl Counted {
     pub(crate) fn none() -> Self {
         Counted::Ordinary {
             count: 0,
-            ids: None,
+            ids: [[0; 16]; ORDINARY],
         }
     }
 
@@ -62,7 +59,7 @@ impl Counted {
         if !matches!(self, Counted::Many(_)) {
             let mut ids = HashSet::with_hasher(FixedState::with_seed(seed));
             ids.extend(self.listed().iter().copied().map(Id::Uuid));
-            let bytes = ids.len() * BYTES_OF_AN_ID;
+            let bytes = BYTES_OF_A_SET + ids.len() * BYTES_OF_AN_ID;
             *self = Counted::Many(Box::new(Many {
                 ids,
                 last: Id::Uuid([0; 16]),
@@ -84,10 +81,7 @@ impl Counted {
     /// The UUIDs that are kept as a list, in the order in which they came.
     fn listed(&self) -> &[Uuid] {
         match self {
-            Counted::Ordinary { count, ids } => ids
-                .as_deref()
-                .and_then(|ids| ids.get(..usize::from(*count)))
-                .unwrap_or_default(),
+            Counted::Ordinary { count, ids } => ids.get(..usize::from(*count)).unwrap_or_default(),
             Counted::Few(few) => few,
             Counted::Many(_) => &[],
         }
@@ -97,7 +91,6 @@ impl Counted {
     fn list(&mut self, uuid: &Uuid) -> bool {
         match self {
             Counted::Ordinary { count, ids } => {
-                let ids = ids.get_or_insert_default();
                 if let Some(place) = ids.get_mut(usize::from(*count)) {
                     *place = *uuid;
                     *count += 1;
@@ -105,7 +98,7 @@ impl Counted {
                 }
                 let mut few = ids.to_vec();
                 few.push(*uuid);
-                *self = Counted::Few(Box::new(few));
+                *self = Counted::Few(few);
                 true
             }
             Counted::Few(few) if few.len() < FEW => {
@@ -117,15 +110,16 @@ impl Counted {
     }
 
     /// Reads what the next id is compared with.
-    pub(crate) fn touch(&self) -> u8 {
-        self.listed().first().map_or(0, |[first, ..]| *first)
+    pub(crate) fn touch(&self) -> usize {
+        let last = self.listed().last();
+        last.map_or(0, |[first, ..]| usize::from(*first))
     }
 
     /// About how many bytes they take beyond those of an ordinary book's few.
     pub(crate) fn extra_bytes(&self) -> usize {
         match self {
             Counted::Ordinary { .. } => 0,
-            Counted::Few(few) => few.len() * size_of::<Uuid>(),
+            Counted::Few(few) => few.capacity() * size_of::<Uuid>(),
             Counted::Many(many) => many.bytes,
         }
     }

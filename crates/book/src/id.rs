@@ -31,6 +31,14 @@ impl Id {
         }
     }
 
+    /// Reads what tells whether it is another id.
+    pub(crate) fn touch(&self) -> usize {
+        match self {
+            Id::Uuid([first, ..]) => usize::from(*first),
+            Id::Text(text) => text.len(),
+        }
+    }
+
     pub(crate) fn text(&self) -> String {
         match self {
             Id::Uuid(bytes) => uuid_text(bytes),

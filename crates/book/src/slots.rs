@@ -10,7 +10,8 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    const CHUNK: usize = 1024;
+    /// As many as fill 128 KiB, which is a size that an allocator gives without a rest.
+    const CHUNK: usize = 128 * 1024 / size_of::<Option<Book>>();
 
     pub(crate) fn get(&self, place: u32) -> Option<&Book> {
         let (chunk, slot) = (place as usize / Self::CHUNK, place as usize % Self::CHUNK);
