@@ -4,6 +4,7 @@ use memchr::{memchr, memchr_iter};
 use serde::de::IgnoredAny;
 
 use crate::Trade;
+use crate::plain::{Line, read_plain_line};
 use crate::read::{MAX_TRADE_BYTES, Unreadable, read};
 
 /// How many lines one trade may be spread over. Bounds what is read again behind each line that
@@ -11,7 +12,7 @@ use crate::read::{MAX_TRADE_BYTES, Unreadable, read};
 const MAX_TRADE_LINES: usize = 64;
 
 /// One trade of a batch, or what stands in its place.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Item<'a> {
     /// The line of the body that it begins on, counted from 1.
     pub line: u64,
@@ -24,6 +25,8 @@ pub struct Item<'a> {
 /// The trades of a message, in order. See [`read_batch`].
 #[derive(Debug, Clone)]
 pub struct Batch<'a> {
+    /// The whole body, if it is UTF-8.
+    text: Option<&'a str>,
     rest: &'a [u8],
     line: u64,
 }
@@ -34,6 +37,7 @@ pub struct Batch<'a> {
 #[must_use]
 pub fn read_batch(body: &[u8]) -> Batch<'_> {
     Batch {
+        text: std::str::from_utf8(body).ok(),
         rest: body,
         line: 0,
     }
@@ -42,7 +46,27 @@ pub fn read_batch(body: &[u8]) -> Batch<'_> {
 impl<'a> Iterator for Batch<'a> {
     type Item = Item<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Item<'a>> {
+        let Some(Line { plain, raw, rest }) =
+            self.text.and_then(|text| read_plain_line(text, self.rest))
+        else {
+            return self.next_of_any_kind();
+        };
+        self.rest = rest;
+        self.line += 1;
+        Some(Item {
+            line: self.line,
+            raw,
+            trade: Ok(plain.trade()),
+        })
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// The next item, however it is written.
+    #[inline(never)]
+    fn next_of_any_kind(&mut self) -> Option<Item<'a>> {
         while !self.rest.is_empty() {
             let here = self.rest;
             let raw = self.take_line().trim_ascii();
@@ -69,9 +93,13 @@ impl<'a> Iterator for Batch<'a> {
         }
         None
     }
-}
 
-impl<'a> Batch<'a> {
+    /// The same, each line looked for first and read by itself.
+    #[cfg(test)]
+    pub(crate) fn by_lines(self) -> Self {
+        Batch { text: None, ..self }
+    }
+
     /// Takes a line and the newline behind it; gives the line.
     fn take_line(&mut self) -> &'a [u8] {
         let end = memchr(b'\n', self.rest).unwrap_or(self.rest.len());

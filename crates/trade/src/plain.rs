@@ -58,7 +58,43 @@ pub(crate) fn read_plain(bytes: &[u8]) -> Option<Plain<'_>> {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
-    let mut rest = Rest { text, bytes };
+    let (plain, mut rest) = read_object(Rest::<true> { text, bytes })?;
+    rest.skip_space();
+    rest.bytes.is_empty().then_some(plain)
+}
+
+/// A line with nothing but a trade that is written plainly.
+pub(crate) struct Line<'a> {
+    pub(crate) plain: Plain<'a>,
+    /// The bytes of the trade, without white space around them.
+    pub(crate) raw: &'a [u8],
+    /// What is behind the line's end.
+    pub(crate) rest: &'a [u8],
+}
+
+/// Reads the first line of `bytes`, which are the end of `text`, without a search for the line's
+/// end; `None` if it may be something else than [`Line`] says.
+#[inline]
+pub(crate) fn read_plain_line<'a>(text: &'a str, bytes: &'a [u8]) -> Option<Line<'a>> {
+    let mut begin = Rest::<false> { text, bytes };
+    begin.skip_space();
+    let from = begin.bytes;
+    let (plain, mut rest) = read_object(begin)?;
+    let raw = from.get(..from.len() - rest.bytes.len())?;
+    rest.skip_space();
+    let rest = match rest.bytes {
+        [] => &[],
+        [b'\n', behind @ ..] => behind,
+        _ => return None,
+    };
+    (raw.len() <= MAX_TRADE_BYTES).then_some(Line { plain, raw, rest })
+}
+
+/// Reads a trade, and gives what is behind its closing brace.
+#[inline(always)]
+fn read_object<const OVER_LINES: bool>(
+    mut rest: Rest<'_, OVER_LINES>,
+) -> Option<(Plain<'_>, Rest<'_, OVER_LINES>)> {
     let mut members = Members::default();
     rest.skip_space();
     rest.take(b"{")?;
@@ -71,11 +107,7 @@ pub(crate) fn read_plain(bytes: &[u8]) -> Option<Plain<'_>> {
         }
     }
     rest.take(b"}")?;
-    rest.skip_space();
-    if !rest.bytes.is_empty() {
-        return None;
-    }
-    members.into_plain()
+    Some((members.into_plain()?, rest))
 }
 
 /// The members of the object that were found so far.
@@ -92,7 +124,7 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     /// Takes a name and its value.
     #[inline(always)]
-    fn take_next(&mut self, rest: &mut Rest<'a>) -> Option<()> {
+    fn take_next<const OVER_LINES: bool>(&mut self, rest: &mut Rest<'a, OVER_LINES>) -> Option<()> {
         // Names are compared with their quotes: an escaped one is not among these.
         let text = match rest.bytes.get(1)? {
             b'i' if rest.take(b"\"id\"").is_some() => &mut self.id,
@@ -145,18 +177,20 @@ fn once<T>(field: &mut Option<T>, value: T) -> Option<()> {
     field.replace(value).is_none().then_some(())
 }
 
-/// What is still to be read.
-struct Rest<'a> {
+/// What is still to be read of a trade, which may be spread over several lines or not.
+struct Rest<'a, const OVER_LINES: bool> {
     /// The whole text, of which `bytes` is the end.
     text: &'a str,
     bytes: &'a [u8],
 }
 
-impl<'a> Rest<'a> {
+impl<'a, const OVER_LINES: bool> Rest<'a, OVER_LINES> {
     /// Passes over what JSON calls white space.
     #[inline]
     fn skip_space(&mut self) {
-        while let [b' ' | b'\t' | b'\n' | b'\r', behind @ ..] = self.bytes {
+        while let [space @ (b' ' | b'\t' | b'\n' | b'\r'), behind @ ..] = self.bytes
+            && (OVER_LINES || *space != b'\n')
+        {
             self.bytes = behind;
         }
     }

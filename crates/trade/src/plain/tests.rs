@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::read::judge;
+use crate::read_batch;
 use crate::recorded::{judge_recorded, read_plain_recorded};
 
 /// Fails if the plain reader reads what the general one refuses, or reads it otherwise. Gives
@@ -265,6 +266,81 @@ proptest! {
     fn what_is_damaged_is_read_as_ever(bytes in damaged()) {
         agrees(&bytes);
     }
+}
+
+/// Bodies of several trades, plain and otherwise, and what clients may put between them.
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    let trade = prop_oneof![
+        4 => plain().prop_map(|written| written.bytes()),
+        1 => odd().prop_map(|written| written.bytes()),
+        1 => damaged(),
+    ];
+    let between = prop::sample::select(vec!["\n", "\r\n", " \n", "\n\n", "\n\u{c}\n\t", "", "\r"]);
+    prop::collection::vec((trade, between), 0..6).prop_map(|trades| {
+        let parts = trades
+            .into_iter()
+            .map(|(trade, between)| [&trade, between.as_bytes()].concat());
+        parts.collect::<Vec<_>>().concat()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_body_is_read_as_its_lines_are(body in body()) {
+        let shown = String::from_utf8_lossy(&body);
+        let in_one_pass: Vec<_> = read_batch(&body).collect();
+        let by_lines: Vec<_> = read_batch(&body).by_lines().collect();
+        prop_assert_eq!(in_one_pass, by_lines, "{}", shown);
+    }
+}
+
+#[test]
+fn a_trade_has_its_limit_in_a_body_too() {
+    let line = r##"{"id":"1","#shares":1,"client":"c","stock":"s"}"##;
+    for (length, is_readable) in [(MAX_TRADE_BYTES, true), (MAX_TRADE_BYTES + 1, false)] {
+        let inside = " ".repeat(length - line.len());
+        let body = format!(
+            "{line}\n \t{}\r\n{line}",
+            line.replace('{', &format!("{{{inside}"))
+        );
+        let items: Vec<_> = read_batch(body.as_bytes()).collect();
+        let by_lines: Vec<_> = read_batch(body.as_bytes()).by_lines().collect();
+        assert_eq!(items, by_lines);
+        assert_eq!(items.len(), 3);
+        assert_eq!(items[1].raw.len(), length);
+        assert_eq!(items[1].trade.is_ok(), is_readable);
+    }
+}
+
+#[test]
+fn lines_of_a_body_are_read_plainly() {
+    let line = r##"{"id":"1","#shares":1,"client":"c","stock":"s"}"##;
+    for (body, raw, rest) in [
+        (format!("{line}\n{line}"), line, line),
+        (format!("{line}\r\n\n"), line, "\n"),
+        (format!(" \t{line} "), line, ""),
+    ] {
+        let read = read_plain_line(&body, body.as_bytes()).unwrap();
+        assert_eq!((read.raw, read.rest), (raw.as_bytes(), rest.as_bytes()));
+    }
+    let long = " ".repeat(MAX_TRADE_BYTES);
+    for other in [
+        format!("{line} x"),
+        format!("{line}{line}"),
+        line.replace(':', ":\n"),
+        format!("\n{line}"),
+        line.replace('{', &format!("{{{long}")),
+    ] {
+        assert!(
+            read_plain_line(&other, other.as_bytes()).is_none(),
+            "{other}"
+        );
+    }
+    // White space around a trade is no part of it.
+    let spaced = format!("{long}{line}{long}\n");
+    assert!(read_plain_line(&spaced, spaced.as_bytes()).is_some());
 }
 
 #[test]
