@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use book::{Books, Key, Moment, Orphan, Settings};
+use book::{Books, Conflict, Key, Moment, Orphan, Settings};
 use broker::Message;
 use engine::{LogMessage, Machine, Needed};
 use topology::names;
@@ -48,58 +48,52 @@ impl OverPurchase {
         }
     }
 
-    /// Gives what is to be published for one item of a message now. A misplaced trade waits for
-    /// the message's end.
+    /// Applies one item of a message; gives why it is to be rejected, if it is. A misplaced trade
+    /// waits for the message's end.
+    #[inline]
     fn apply_item(
         &mut self,
         item: &Item<'_>,
         key: &Key,
         forwarded: bool,
         moment: &Moment,
-        rejections: &mut Rejections<'_>,
-    ) -> Option<Message> {
-        let trade = match &item.trade {
-            Ok(trade) => trade,
-            Err(unreadable) => {
-                Tally::add(&self.tally.unreadable, 1);
-                return rejections.reject(item, &unreadable.into());
-            }
-        };
+        effects: &mut Vec<Message>,
+    ) -> Result<(), Reason> {
+        let trade = item.trade.as_ref().map_err(|unreadable| {
+            Tally::add(&self.tally.unreadable, 1);
+            Reason::from(unreadable)
+        })?;
         let shard = shard_of(trade.order_id(), self.shards);
         if shard == self.shard {
-            return self.apply_trade(item, trade, key, moment, rejections);
+            return self.apply_trade(trade, key, moment, effects);
         }
         if forwarded {
-            return rejections.reject(item, &self.misplaced.again(shard));
+            return Err(self.misplaced.again(shard));
         }
         self.misplaced.set_aside(item.raw, shard, moment.offset);
-        None
+        Ok(())
     }
 
-    /// Gives what is to be published for one trade of this shard.
+    /// Applies one trade of this shard; gives why it is to be rejected, if it is.
+    #[inline]
     fn apply_trade(
         &mut self,
-        item: &Item<'_>,
         trade: &Trade<'_>,
         key: &Key,
         moment: &Moment,
-        rejections: &mut Rejections<'_>,
-    ) -> Option<Message> {
+        effects: &mut Vec<Message>,
+    ) -> Result<(), Reason> {
         match self.books.apply_at(key, trade, moment) {
-            Ok(alert) => alert.as_ref().map(alert_message),
-            Err(conflict) => {
-                let detail = format!(
-                    "the order was requested before with another `{}`",
-                    conflict.field
-                );
-                rejections.reject(
-                    item,
-                    &Reason {
-                        word: "conflict",
-                        detail,
-                    },
-                )
+            // Nearly no trade raises one: for the others nothing is moved.
+            Ok(None) => Ok(()),
+            Ok(Some(alert)) => {
+                effects.push(alert_message(&alert));
+                Ok(())
             }
+            Err(Conflict { field }) => Err(Reason {
+                word: "conflict",
+                detail: format!("the order was requested before with another `{field}`"),
+            }),
         }
     }
 
@@ -155,15 +149,20 @@ impl Machine for OverPurchase {
         let mut keys = std::mem::take(&mut self.keys);
         loop {
             together.clear();
-            together.extend(items.by_ref().take(TOGETHER));
+            while together.len() < TOGETHER
+                && let Some(item) = items.next()
+            {
+                together.push(item);
+            }
             if together.is_empty() {
                 break;
             }
             let trades = together.iter().map(|item| item.trade.as_ref().ok());
             self.books.bring(trades, &mut keys);
             for (item, key) in together.iter().zip(&keys) {
-                let effect = self.apply_item(item, key, forwarded, &moment, &mut rejections);
-                effects.extend(effect);
+                if let Err(reason) = self.apply_item(item, key, forwarded, &moment, effects) {
+                    effects.extend(rejections.reject(item, &reason));
+                }
             }
         }
         self.keys = keys;

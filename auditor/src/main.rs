@@ -15,8 +15,14 @@ mod tally;
 use std::process::ExitCode;
 
 use flags::Flags;
+use mimalloc::MiMalloc;
 use program::Fault;
 use tokio_util::sync::CancellationToken;
+
+/// Asks the kernel for huge pages, in which millions of books are found with fewer detours, and
+/// gives back the memory of each message to it rarely.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     program::run(|flags: &Flags| &flags.logs, audit)
