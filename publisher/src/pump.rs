@@ -26,6 +26,9 @@ const BURST: usize = 2048;
 const MOST_GROUPED_US: u64 = 1000;
 const SINGLE_GROUPED_US: u64 = 100;
 
+/// How often one that is ahead of what comes of its trades looks again.
+const AHEAD_US: u64 = 1000;
+
 /// Why the pump waits.
 #[derive(Debug, Clone, Copy)]
 enum Waiting {
@@ -127,8 +130,9 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
             return Ok(None);
         }
         let mut next = None;
+        let is_ahead = self.watch.is_ahead();
         for _ in 0..BURST {
-            if !self.post.has_room() {
+            if is_ahead || !self.post.has_room() {
                 break;
             }
             match self.feed.next(now_us)? {
@@ -151,15 +155,18 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
                 }
             }
         }
+        // What is awaited must be on its way.
+        let due_us = if is_ahead { u64::MAX } else { now_us };
         while self.post.has_room()
-            && let Some(packed) = self.packer.pop_due(now_us)
+            && let Some(packed) = self.packer.pop_due(due_us)
         {
             self.post(packed);
         }
         if self.watch.pause(self.feed.counts(), now_us).is_break() {
             return Ok(None);
         }
-        Ok(self.waiting(next))
+        let ahead_us = is_ahead.then_some(now_us + AHEAD_US);
+        Ok(self.waiting(next, ahead_us))
     }
 
     /// How long a trade that is due may wait for others, in microseconds.
@@ -183,8 +190,9 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
         progress
     }
 
-    /// What to wait for when the feed said this last; `None` when it has ended.
-    fn waiting(&self, next: Option<Next>) -> Option<Waiting> {
+    /// What to wait for when the feed said this last, and nothing may be taken before `ahead_us`;
+    /// `None` when it has ended.
+    fn waiting(&self, next: Option<Next>, ahead_us: Option<u64>) -> Option<Waiting> {
         let end_us = self.feed.until_us();
         let linger_us = self.packer.next_due_us();
         let first = |times: [Option<u64>; 3]| times.into_iter().flatten().min();
@@ -192,6 +200,7 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
             Some(Next::End) => None,
             // Without room only confirms can help.
             _ if !self.post.has_room() => Some(Waiting::Until(end_us)),
+            _ if ahead_us.is_some() => Some(Waiting::Until(first([ahead_us, linger_us, end_us]))),
             Some(Next::At(due_us)) => {
                 let group_us = due_us.saturating_add(self.group_us());
                 // At the end nothing is taken any more.

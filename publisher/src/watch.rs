@@ -34,6 +34,11 @@ pub(crate) trait Watch {
     /// A message was confirmed.
     fn confirmed(&mut self, stub: Self::Stub);
 
+    /// Whether what was sent must have its effects before more is.
+    fn is_ahead(&self) -> bool {
+        false
+    }
+
     /// There is a moment to show what was done. A break ends the run.
     fn pause(&mut self, counts: Counts, now_us: u64) -> ControlFlow<()>;
 }

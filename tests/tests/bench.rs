@@ -114,6 +114,45 @@ fn without_an_auditor_the_missing_alerts_are_named() -> Outcome {
 }
 
 #[test]
+fn at_saturation_no_more_is_sent_than_alerts_may_be_awaited() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        stage.declare(&["--set", "shards=2"])?;
+        let quickly = [
+            "-z",
+            "1s",
+            "--alerts-within",
+            "1s",
+            "--over-purchased",
+            "1%",
+        ];
+        let run = bench(stage)?.args(quickly).args(["--awaited", "20"]);
+        let run = figures(&run.run()?.with_code(1)?)?;
+        // Twenty are those of 10,000 trades; it is looked at every two thousand.
+        let sent = run["trades"]["sent"].as_u64().context("sent")?;
+        ensure!((8_000..16_000).contains(&sent), "{}", run["trades"]);
+        let missing = run["alerts"]["missing"]["count"].as_u64();
+        ensure!(missing >= Some(20) && missing < Some(32), "{missing:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn at_saturation_more_is_sent_when_alerts_have_come() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        let _auditor = audited(stage)?;
+        // Nothing would leave for a minute if what is awaited were not sent at once.
+        let slowly = ["-x", "2", "--awaited", "2", "--linger", "1m", "-z", "2s"];
+        let run = bench(stage)?.args(slowly).args(["--over-purchased", "1%"]);
+        let run = figures(&run.run()?.successful()?)?;
+        ensure!(run["load"]["awaited"] == 2, "{}", run["load"]);
+        let sent = run["trades"]["sent"].as_u64().context("sent")?;
+        ensure!(sent > 20_000, "{}", run["trades"]);
+        ensure!(run["alerts"]["missing"]["count"] == 0, "{}", run["alerts"]);
+        Ok(())
+    })
+}
+
+#[test]
 fn an_invented_or_doubled_alert_fails_the_run() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         let _auditor = audited(stage)?;
@@ -216,7 +255,7 @@ fn a_run_that_is_stopped_tells_what_it_has() -> Outcome {
 fn make_bench_fails_loudly_when_an_alert_is_missing() -> Outcome {
     on_a_stage(Release::Installed, |stage| {
         // The programs as they are, but for an auditor whose books end at once and a publisher
-        // that is not in a hurry.
+        // that does not wait for their alerts for long.
         for program in ["declare", "plain-lapin"] {
             symlink(binary(program)?, stage.folder().join(program))?;
         }
@@ -227,11 +266,11 @@ fn make_bench_fails_loudly_when_an_alert_is_missing() -> Outcome {
             "auditor",
             "shift 2; set -- --ttl 1us --max-skew 0s \"$@\"",
         )?;
-        let slowly = "s/--rate 0 /--rate 2000 --alerts-within 1s /";
+        let impatiently = "s/--rate 0 /--rate 0 --alerts-within 1s /";
         stand_in(
             stage,
             "publisher",
-            &format!("set -- $(echo \"$*\" | sed '{slowly}')"),
+            &format!("set -- $(echo \"$*\" | sed '{impatiently}')"),
         )?;
 
         let report = stage.folder().join("report");

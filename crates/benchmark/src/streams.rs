@@ -49,6 +49,9 @@ pub(crate) const CONTROL: &str = "control_p99";
 /// The quantiles that are told of the other alerts.
 pub(crate) const EVEN: [&str; 3] = ["p50", "p99", "p99.9"];
 
+/// How many alerts are awaited at most at saturation: those of half a million trades.
+const MOST_AWAITED: u64 = 1000;
+
 /// The name of a quantile of the alerts that met no slow moment of the machine; milliseconds.
 pub(crate) fn even(quantile: &str) -> String {
     format!("even_{quantile}")
@@ -181,6 +184,9 @@ fn arguments(case: Case, load: Load, warm_up_s: u64) -> Vec<String> {
     }
     if case.subject == Subject::Limit {
         arguments.push("--limit".to_owned());
+    }
+    if load.rate == 0 && to == "shards" {
+        arguments.extend(["--awaited".to_owned(), number(MOST_AWAITED)]);
     }
     arguments
 }

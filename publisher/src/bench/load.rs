@@ -36,7 +36,7 @@ pub(crate) const MOST_PRODUCERS: u32 = 64;
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) seed: u64,
-    /// `None`: as fast as the broker confirms.
+    /// `None`: as fast as the broker confirms, and `--awaited` allows.
     pub(crate) plan: Option<Plan>,
     pub(crate) warm_up: Duration,
     pub(crate) time: Duration,
@@ -67,6 +67,17 @@ impl Load {
         if time.is_zero() || (slowest.is_none() && !wanted.variable_rate.is_empty()) {
             return Err(Fault::Usage(
                 "nothing would be measured: --time is 0, or all phases are pauses".to_owned(),
+            ));
+        }
+        if wanted.awaited.is_some() && slowest.is_some() {
+            return Err(Fault::Usage(
+                "--awaited is for --rate 0: what is due at a rate is sent when it is due"
+                    .to_owned(),
+            ));
+        }
+        if wanted.awaited.is_some() && wanted.over_purchased == Ratio::ZERO {
+            return Err(Fault::Usage(
+                "--awaited needs alerts to wait for: --over-purchased is 0".to_owned(),
             ));
         }
         Ok(Self {
@@ -241,6 +252,9 @@ pub(crate) mod tests {
         );
         assert!(load(&["--variable-rate", "0:5"]).is_err());
         assert!(load(&["-z", "0"]).is_err());
+        assert!(load(&["--awaited", "9"]).is_ok());
+        assert!(load(&["--awaited", "9", "-r", "1"]).is_err());
+        assert!(load(&["--awaited", "9", "--over-purchased", "0"]).is_err());
         assert_eq!(load(&[]).unwrap().asked(), None);
     }
 

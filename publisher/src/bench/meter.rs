@@ -21,6 +21,8 @@ pub(crate) struct Meter {
     /// Whether trades are due by a schedule; else they are due when they are made.
     is_scheduled: bool,
     progress: Arc<Progress>,
+    /// No more is sent while so many alerts are awaited.
+    most_awaited: Option<u64>,
     /// Whether messages say which of their trades tip an order, for a plain consumer.
     tells_tips: bool,
     pub(crate) service: Service,
@@ -58,12 +60,14 @@ impl Meter {
     pub(crate) fn new(
         clock: Clock,
         is_scheduled: bool,
+        most_awaited: Option<u64>,
         tells_tips: bool,
         progress: Arc<Progress>,
     ) -> Result<Self> {
         Ok(Self {
             clock,
             is_scheduled,
+            most_awaited,
             progress,
             tells_tips,
             service: Service::new()?,
@@ -131,6 +135,11 @@ impl Watch for Meter {
                 service.last_us = now_us;
             }
         }
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.most_awaited
+            .is_some_and(|most| self.progress.missing_of_planned() >= most)
     }
 
     fn pause(&mut self, _counts: Counts, _now_us: u64) -> ControlFlow<()> {

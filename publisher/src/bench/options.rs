@@ -49,6 +49,13 @@ pub(crate) struct BenchOptions {
           value_parser = clap::value_parser!(u32).range(1..=100_000), help_heading = LOAD)]
     pub(crate) confirm: u32,
 
+    /// At --rate 0, each producer takes no more trades while so many alerts are awaited; it looks
+    /// every 2,048 trades. The rate is then one that whoever reads keeps up with, and not how fast the
+    /// broker takes messages [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          help_heading = LOAD)]
+    pub(crate) awaited: Option<u32>,
+
     /// Exactly this part of the orders is over-purchased (0.01 or 1%): that many alerts must
     /// come
     #[arg(long, value_name = "RATIO", default_value = "1%", help_heading = TRADES)]

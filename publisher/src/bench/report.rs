@@ -45,6 +45,8 @@ pub(crate) struct LoadFigures {
     batch_bytes: usize,
     linger_us: u64,
     confirm: u32,
+    /// Alerts awaited at most; `null`: no limit.
+    awaited: Option<u32>,
     over_purchased: f64,
     purchases: u64,
     pub(crate) seed: u64,
@@ -71,7 +73,7 @@ pub(crate) struct TradeFigures {
 /// Trades per second over what is measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct RateFigures {
-    /// `null`: as fast as the broker confirms.
+    /// `null`: as fast as the broker confirms, and `awaited` allows.
     pub(crate) asked: Option<f64>,
     /// Until the last confirm.
     pub(crate) confirmed: f64,
@@ -196,6 +198,7 @@ impl LoadFigures {
             batch_bytes: route.limits.bytes,
             linger_us: route.limits.linger_us,
             confirm: wanted.confirm,
+            awaited: wanted.awaited,
             over_purchased: wanted.over_purchased.get(),
             purchases: wanted.purchases,
             seed: load.seed,

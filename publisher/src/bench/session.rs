@@ -44,6 +44,7 @@ pub(crate) struct Session<'a> {
     /// Whether a plain consumer reads the shards.
     is_limit: bool,
     alerts_within: Duration,
+    most_awaited: Option<u64>,
 }
 
 /// What a run has measured.
@@ -100,6 +101,7 @@ impl<'a> Session<'a> {
             alerts,
             is_limit: wanted.limit,
             alerts_within: wanted.alerts_within,
+            most_awaited: wanted.awaited.map(u64::from),
         }))
     }
 
@@ -125,6 +127,7 @@ impl<'a> Session<'a> {
             let meter = Meter::new(
                 clock,
                 self.load.plan.is_some(),
+                self.most_awaited,
                 self.is_limit,
                 Arc::clone(&progress),
             )?;

@@ -13,8 +13,10 @@ with a plain consumer instead of the auditor: it parses each trade, keeps no boo
 an alert for those trades that the publisher tells it tip an order. So the same alerts go the same
 way, and what is between the two is what Aldebaran costs. Milliseconds from the moment at which the
 purchase that tips an order was due until its alert is received. At saturation there is no
-schedule: a trade counts as due when it is made, so those latencies tell how long the queues
-within are and are no answer time. There is one shard; a message is sent with what came within one
+schedule: the publisher sends as fast as the broker confirms, but no more while 1,000 alerts are
+awaited, those of half a million trades. So the rate is one that whoever reads keeps up with. A trade
+counts as due when it is made, so those latencies tell how long the queues within are and are no
+answer time. There is one shard; a message is sent with what came within one
 and a half milliseconds, 1,024 trades or 128 KiB at most.";
 
 pub(crate) const SLOW: &str = "\
@@ -43,7 +45,7 @@ what the host gave away. Changes of thread are those of the whole machine.";
 pub(crate) const RAW: &str = "\
 The client library by itself: ready-made messages published with 256 unconfirmed at a time, as
 fast as the broker confirms, to nobody and to the plain consumer. No schedule, no histograms, no
-oracle: what is between this and the limit above is what measuring costs.";
+oracle: what is between this and the limit above is what measuring costs, and waiting for alerts.";
 
 pub(crate) const UNPACKED: &str = "\
 Straight to the shards at saturation, the real publisher and auditor against plain lapin with its
