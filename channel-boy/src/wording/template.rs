@@ -28,7 +28,7 @@ pub(crate) enum Style {
 /// Characters of one stranger's string.
 const LIMIT: usize = 256;
 /// The limits that are tried, one after another, for a text that has to be short.
-const SHORTER: [usize; 8] = [64, 40, 24, 16, 12, 8, 5, 3];
+const SHORTER: [usize; 10] = [64, 40, 24, 16, 12, 8, 5, 3, 2, 1];
 /// Steps that a template may take: some thousand alerts in a loop, and no endless one.
 const FUEL: u64 = 200_000;
 

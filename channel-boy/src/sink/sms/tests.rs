@@ -168,6 +168,20 @@ proptest! {
 }
 
 #[test]
+fn names_that_count_twice_are_cut_to_two_characters() {
+    let text = Template::new(Style::Sms, None, TEXT).unwrap();
+    let mut alert = samples::alert("1");
+    let name = "\u{1f300}".repeat(4);
+    (alert.order_id, alert.client, alert.stock) = (name.clone(), name.clone(), name);
+    let text = text.render_fitting(&[&alert], |text| segments(text) <= 1);
+    assert_eq!(segments(&text), 1, "{text}");
+    assert!(
+        text.contains(&format!("order {}..,", "\u{1f300}".repeat(2))),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_digest_names_every_alert() {
     let alerts: Vec<_> = (0..LARGEST_DIGEST)
         .map(|i| samples::alert(&i.to_string()))
