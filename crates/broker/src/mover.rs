@@ -49,6 +49,8 @@ pub enum Moving {
 impl Connection {
     /// Moves everything that is in `queue` to `exchange`, with each message's own routing key and
     /// properties, until the queue has nothing more to give. `told` hears of each batch three times.
+    /// What was on its way here in the moment of the last look goes back to the queue: it is empty
+    /// when it has neither messages nor this consumer.
     ///
     /// # Errors
     /// When the broker does not take a message, or no queue does, or the queue holds messages and
@@ -66,6 +68,7 @@ impl Connection {
         let mut deliveries = consuming.raw_consumer(queue, BATCH).await?;
         let mut total = Moved::default();
         let mut empty_handed = Duration::ZERO;
+        let mut is_empty = false;
         loop {
             let batch = next_batch(&mut deliveries, queue).await?;
             if let Some(last) = batch.last() {
@@ -78,10 +81,16 @@ impl Connection {
                 total.without_user += done.without_user;
                 told(Moving::Moved(total));
                 empty_handed = Duration::ZERO;
+                is_empty = false;
                 continue;
             }
-            if publishing.queue_status(queue).await?.messages == 0 {
+            if is_empty {
                 break;
+            }
+            // What the queue has just given may still be on its way, so the next batch decides.
+            is_empty = publishing.queue_status(queue).await?.messages == 0;
+            if is_empty {
+                continue;
             }
             empty_handed += LINGER;
             if empty_handed >= PATIENCE {
@@ -90,7 +99,8 @@ impl Connection {
                 )));
             }
         }
-        consuming.cancel(TAG).await?;
+        // It is not cancelled first: while it counts as a consumer it may hold messages, and when
+        // it does not, they are back.
         consuming.close().await;
         publishing.close().await;
         Ok(total)

@@ -24,6 +24,9 @@ const STATISTICS: Duration = Duration::from_secs(20);
 /// How long a consumer that has left may still be counted.
 const LEAVING: Duration = Duration::from_secs(5);
 
+/// How often a queue is emptied that holds messages again. More often, somebody publishes into it.
+const ROUNDS: u32 = 10;
+
 /// The names of what a migration needs for a while.
 pub(super) struct Names {
     /// The queue in which bindings and messages wait.
@@ -205,28 +208,63 @@ impl<'a> Migration<'a> {
         Ok(bindings.len())
     }
 
+    /// Moves messages until none is left. What was on its way to the mover when it had seen the
+    /// queue empty is there again when it has left, so it is looked at again.
     async fn moved(
         &self,
         queue: &str,
         exchange: &str,
         [taken, confirmed, acknowledged]: [&str; 3],
     ) -> anyhow::Result<Moved> {
-        let connection = broker::connect(&self.place.endpoint, "declare").await?;
         // Shown on a terminal only.
         let bar = ProgressBar::new_spinner();
-        let mut tell = |moving: Moving| match moving {
-            Moving::Taken => crash::point(taken),
-            Moving::Confirmed => crash::point(confirmed),
-            Moving::Moved(moved) => {
-                bar.set_message(format!("{queue}: {} messages moved", moved.messages));
-                bar.tick();
-                crash::point(acknowledged);
+        let mut before = Moved::default();
+        for _ in 0..ROUNDS {
+            let connection = broker::connect(&self.place.endpoint, "declare").await?;
+            let mut tell = |moving: Moving| match moving {
+                Moving::Taken => crash::point(taken),
+                Moving::Confirmed => crash::point(confirmed),
+                Moving::Moved(moved) => {
+                    let messages = before.messages + moved.messages;
+                    bar.set_message(format!("{queue}: {messages} messages moved"));
+                    bar.tick();
+                    crash::point(acknowledged);
+                }
+            };
+            let moved = connection.move_messages(queue, exchange, &mut tell).await;
+            connection.close().await;
+            let moved = moved?;
+            before.messages += moved.messages;
+            before.without_user += moved.without_user;
+            if self.messages_left(queue).await? == 0 {
+                break;
             }
-        };
-        let moved = connection.move_messages(queue, exchange, &mut tell).await;
+        }
         bar.finish_and_clear();
+        Ok(before)
+    }
+
+    /// The messages in a queue that nobody consumes. While its consumer is counted, the mover may
+    /// still hold some, so it is waited for.
+    async fn messages_left(&self, queue: &str) -> anyhow::Result<u32> {
+        let connection = broker::connect(&self.place.endpoint, "declare").await?;
+        let channel = connection.channel().await?;
+        let deadline = Instant::now() + LEAVING;
+        let left = loop {
+            let status = channel.queue_status(queue).await?;
+            if status.consumers == 0 {
+                break status.messages;
+            }
+            if Instant::now() > deadline {
+                bail!(
+                    "empty queue {queue}: it has {} consumers again",
+                    status.consumers
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
         connection.close().await;
-        Ok(moved?)
+        Ok(left)
     }
 
     /// Deletes a queue that holds nothing. The broker guards a classic one itself; another is
@@ -236,24 +274,12 @@ impl<'a> Migration<'a> {
         if others {
             self.nothing_is_held(queue).await?;
         }
+        let left = self.messages_left(queue).await?;
+        if left > 0 {
+            bail!("delete queue {queue}: it holds {left} messages again");
+        }
         let connection: Connection = broker::connect(&self.place.endpoint, "declare").await?;
         let channel = connection.channel().await?;
-        // A consumer that has just left, our own among them, counts for another moment.
-        let deadline = Instant::now() + LEAVING;
-        loop {
-            let status = channel.queue_status(queue).await?;
-            if status.messages == 0 && status.consumers == 0 {
-                break;
-            }
-            if status.messages > 0 || Instant::now() > deadline {
-                bail!(
-                    "delete queue {queue}: it holds {} messages and has {} consumers again",
-                    status.messages,
-                    status.consumers
-                );
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
         let guarded = kind == QueueKind::Classic;
         let gone = channel.delete_emptied(queue, guarded).await?;
         connection.close().await;

@@ -9,6 +9,7 @@ mod around;
 mod claims;
 mod drift;
 mod json;
+mod late;
 mod migrate;
 mod mutation;
 mod parameters;

@@ -10,6 +10,7 @@ use private_broker::Release;
 use serde_json::{Value, json};
 use tests::{Amqp, Outcome, binary};
 
+use crate::late::Late;
 use crate::world::{World, on, on_each};
 
 /// More than one batch of the mover.
@@ -20,6 +21,9 @@ const PACE: Duration = Duration::from_millis(2);
 
 /// What the mover has in hand at a time.
 const BATCH: usize = 256;
+
+/// How late deliveries come: later than the mover looks whether there are any.
+const LATE: Duration = Duration::from_secs(1);
 
 const OLD: &str = r#"{"durable":true,"arguments":{"x-max-priority":5}}"#;
 
@@ -182,6 +186,27 @@ fn fear_of_losing_messages_what_arrives_during_a_migration_is_there_in_the_end()
 }
 
 #[test]
+fn fear_of_losing_messages_what_is_on_its_way_to_the_mover_is_moved_too() -> Outcome {
+    on_each(|world| {
+        let amqp = old_queue_of(world, BATCH - 1)?;
+        let late = Late::before(world.broker.port(), LATE)?;
+        let url = format!(
+            "amqp://guest:guest@127.0.0.1:{}/{}",
+            late.port(),
+            world.vhost()
+        );
+        let arguments = ["apply", "--migrate", "--yes"];
+        let start = world.start()?.env("ALDEBARAN_AMQP_URL", url);
+        start.args(arguments).run()?.with_code(0)?;
+        // Late, and moved again, on the way there and on the way back.
+        ensure!(late.connections() == 4, "{}", late.connections());
+        let messages = came_back_all(world, &amqp, BATCH - 1)?;
+        ensure!(messages == BATCH - 1, "{messages} messages");
+        Ok(())
+    })
+}
+
+#[test]
 fn fear_of_losing_messages_what_the_new_queue_refuses_stays_in_the_waiting_one() -> Outcome {
     on_each(|world| {
         let amqp = old_queue(world)?;
@@ -231,6 +256,11 @@ fn what_is_not_migrated_does_not_hinder_the_rest_of_the_file() -> Outcome {
 
 /// A classic queue with messages and bindings of which the file knows nothing.
 fn old_queue(world: &World<'_>) -> Result<Amqp> {
+    old_queue_of(world, MESSAGES)
+}
+
+/// The same with so many messages.
+fn old_queue_of(world: &World<'_>, messages: usize) -> Result<Amqp> {
     world.put("exchanges", "in", r#"{"type":"topic","durable":true}"#)?;
     world.put("queues", "orders", OLD)?;
     for key in ["a.#", "b.*"] {
@@ -239,7 +269,7 @@ fn old_queue(world: &World<'_>) -> Result<Amqp> {
     }
     world.topology(WANTED)?;
     let amqp = world.stage.amqp()?;
-    for number in 0..MESSAGES {
+    for number in 0..messages {
         let number = number.to_string();
         amqp.publish_with(
             "in",
