@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::certificate::write_certificates;
+use crate::certificate::{answers_tls, write_certificates};
 use crate::configuration::{self, Ports};
 use crate::error::{Error, doing};
 use crate::folder::Folder;
@@ -117,7 +117,7 @@ impl PrivateBroker {
             Kept::start(&self.server, &self.environment, &log).map_err(doing("start the node"))?;
         let deadline = Instant::now() + START_PATIENCE;
         let reason = loop {
-            if answers_amqp(self.ports.amqp) {
+            if answers_amqp(self.ports.amqp) && self.ports.amqps.is_none_or(answers_tls) {
                 self.node = Some(node);
                 return Ok(());
             }

@@ -36,6 +36,15 @@ pub fn write_certificates(folder: &Path) -> Result<(), Error> {
     )
 }
 
+/// Whether a handshake on this port of 127.0.0.1 comes to an end, whoever answers.
+pub(crate) fn answers_tls(port: u16) -> bool {
+    let handshake = Command::new("openssl")
+        .args(["s_client", "-connect", &format!("127.0.0.1:{port}")])
+        .stdin(Stdio::null())
+        .output();
+    handshake.is_ok_and(|output| output.status.success())
+}
+
 fn openssl(folder: &Path, arguments: &str) -> Result<(), Error> {
     let failed = |reason: String| Error::Command {
         command: "openssl".to_owned(),
