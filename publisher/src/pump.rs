@@ -155,10 +155,12 @@ impl<'a, T: Trades, W: Watch> Pump<'a, T, W> {
                 }
             }
         }
-        // What is awaited must be on its way.
-        let due_us = if is_ahead { u64::MAX } else { now_us };
         while self.post.has_room()
-            && let Some(packed) = self.packer.pop_due(due_us)
+            && let Some(packed) = match is_ahead {
+                // What is awaited must be on its way.
+                true => self.packer.pop_any(),
+                false => self.packer.pop_due(now_us),
+            }
         {
             self.post(packed);
         }

@@ -173,6 +173,8 @@ fn thread_time_us() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -191,6 +193,19 @@ mod tests {
         assert!(!slow(100) && !slow(991) && !slow(1085));
         assert!(slow(992) && slow(1002) && slow(1084));
         assert!(Evenness::of(&[]).is_none());
+    }
+
+    #[test]
+    fn a_walker_that_is_dropped_walks_no_more() {
+        let walker = Walker::start();
+        let held = Arc::clone(&walker.is_stopped);
+        drop(walker);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // The thread lets go of it when it ends.
+        while Arc::strong_count(&held) > 1 {
+            assert!(Instant::now() < deadline, "it still walks");
+            sleep(EVERY);
+        }
     }
 
     #[test]

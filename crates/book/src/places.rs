@@ -51,7 +51,7 @@ impl Places {
     pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(&u32) -> bool) -> Option<u32> {
         let bits = kept(hash);
         self.tables
-            .get(table_of(&self.choices, hash))?
+            .get(self.table(hash))?
             .find(spread(bits), |entry| {
                 entry.bits == bits && is_it(&entry.place)
             })
@@ -67,7 +67,8 @@ impl Places {
     /// Adds a place that is not there.
     pub(crate) fn insert(&mut self, hash: u64, place: u32) {
         let bits = kept(hash);
-        if let Some(table) = self.tables.get_mut(table_of(&self.choices, hash)) {
+        let table = self.table(hash);
+        if let Some(table) = self.tables.get_mut(table) {
             let entry = Entry { place, bits };
             table.insert_unique(spread(bits), entry, |entry| spread(entry.bits));
         }
@@ -75,11 +76,21 @@ impl Places {
 
     /// Takes a place out, if it is there.
     pub(crate) fn remove(&mut self, hash: u64, place: u32) {
-        if let Some(table) = self.tables.get_mut(table_of(&self.choices, hash))
+        let table = self.table(hash);
+        if let Some(table) = self.tables.get_mut(table)
             && let Ok(entry) = table.find_entry(spread(kept(hash)), |entry| entry.place == place)
         {
             entry.remove();
         }
+    }
+
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the rest of the bits is cut off"
+    )]
+    fn table(&self, hash: u64) -> usize {
+        let bits = (hash >> CHOICE_SHIFT) as usize % (1 << CHOICE_BITS);
+        self.choices.get(bits).copied().unwrap_or_default().into()
     }
 }
 
@@ -97,15 +108,6 @@ fn kept(hash: u64) -> u32 {
 fn spread(bits: u32) -> u64 {
     let high = u64::from(bits >> LOW_BITS) << (u64::BITS - HIGH_BITS);
     high | u64::from(bits & ((1 << LOW_BITS) - 1))
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the rest of the bits is cut off"
-)]
-fn table_of(choices: &[u8], hash: u64) -> usize {
-    let bits = (hash >> CHOICE_SHIFT) as usize % (1 << CHOICE_BITS);
-    choices.get(bits).copied().unwrap_or_default().into()
 }
 
 /// The table of one of the values that the telling bits may have: the base-2 logarithm cuts them

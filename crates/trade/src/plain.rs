@@ -58,7 +58,9 @@ pub(crate) fn read_plain(bytes: &[u8]) -> Option<Plain<'_>> {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
-    let (plain, mut rest) = read_object(Rest::<true> { text, bytes })?;
+    let mut begin = Rest::<true> { text, bytes };
+    begin.skip_space();
+    let (plain, mut rest) = read_object(begin)?;
     rest.skip_space();
     rest.bytes.is_empty().then_some(plain)
 }
@@ -90,13 +92,12 @@ pub(crate) fn read_plain_line<'a>(text: &'a str, bytes: &'a [u8]) -> Option<Line
     (raw.len() <= MAX_TRADE_BYTES).then_some(Line { plain, raw, rest })
 }
 
-/// Reads a trade, and gives what is behind its closing brace.
+/// Reads a trade that begins here, and gives what is behind its closing brace.
 #[inline(always)]
 fn read_object<const OVER_LINES: bool>(
     mut rest: Rest<'_, OVER_LINES>,
 ) -> Option<(Plain<'_>, Rest<'_, OVER_LINES>)> {
     let mut members = Members::default();
-    rest.skip_space();
     rest.take(b"{")?;
     loop {
         rest.skip_space();

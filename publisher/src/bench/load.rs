@@ -41,6 +41,8 @@ pub(crate) struct Load {
     pub(crate) warm_up: Duration,
     pub(crate) time: Duration,
     pub(crate) producers: u32,
+    /// No more is sent while so many alerts are awaited.
+    pub(crate) most_awaited: Option<u64>,
     pub(crate) over_purchased: Ratio,
     pub(crate) purchases: u64,
     open_orders: u64,
@@ -89,6 +91,7 @@ impl Load {
             warm_up: wanted.warm_up,
             time,
             producers: wanted.producers,
+            most_awaited: wanted.awaited.map(u64::from),
             over_purchased: wanted.over_purchased,
             purchases: wanted.purchases,
             open_orders: open_orders(slowest, wanted.purchases, wanted.producers),

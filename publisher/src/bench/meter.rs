@@ -10,6 +10,7 @@ use trade::TIPS_HEADER;
 
 use crate::bench::clock::Clock;
 use crate::bench::latency::Latency;
+use crate::bench::load::Load;
 use crate::bench::progress::Progress;
 use crate::feed::{Counts, Given};
 use crate::watch::Watch;
@@ -59,15 +60,14 @@ pub(crate) struct Service {
 impl Meter {
     pub(crate) fn new(
         clock: Clock,
-        is_scheduled: bool,
-        most_awaited: Option<u64>,
+        load: &Load,
         tells_tips: bool,
         progress: Arc<Progress>,
     ) -> Result<Self> {
         Ok(Self {
             clock,
-            is_scheduled,
-            most_awaited,
+            is_scheduled: load.plan.is_some(),
+            most_awaited: load.most_awaited,
             progress,
             tells_tips,
             service: Service::new()?,

@@ -44,7 +44,6 @@ pub(crate) struct Session<'a> {
     /// Whether a plain consumer reads the shards.
     is_limit: bool,
     alerts_within: Duration,
-    most_awaited: Option<u64>,
 }
 
 /// What a run has measured.
@@ -101,7 +100,6 @@ impl<'a> Session<'a> {
             alerts,
             is_limit: wanted.limit,
             alerts_within: wanted.alerts_within,
-            most_awaited: wanted.awaited.map(u64::from),
         }))
     }
 
@@ -124,13 +122,7 @@ impl<'a> Session<'a> {
 
         let mut producers = JoinSet::new();
         for (trades, post) in self.trades.into_iter().zip(self.posts) {
-            let meter = Meter::new(
-                clock,
-                self.load.plan.is_some(),
-                self.most_awaited,
-                self.is_limit,
-                Arc::clone(&progress),
-            )?;
+            let meter = Meter::new(clock, self.load, self.is_limit, Arc::clone(&progress))?;
             producers.spawn(produce(
                 trades,
                 post,

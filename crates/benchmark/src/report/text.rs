@@ -68,7 +68,8 @@ with a file of a single trade, and taken off.";
 
 pub(crate) const MEMORY: &str = "\
 Of a real auditor that reads trades from a pipe and ends no book: its resident memory at the peak,
-over that of one with a single book. A book has a request and four purchases. Measured once.";
+over that of one with a single book. A book has a request and four purchases. Fewer books take more
+each, because memory comes in huge pages. Measured once.";
 
 pub(crate) const HOW: &str = "\
 - Each run has a vhost of its own on a broker of this run's own; nothing is left of the run before.
