@@ -6,6 +6,9 @@
 # make figures what a change of owner, an open book and a large topology cost
 # make build   the programs, into target/release
 
+# As --config FILE, which is how continuous integration compiles otherwise.
+CARGO_FLAGS =
+
 .PHONY: bench build deliveries demo figures soak test
 
 build:
@@ -20,12 +23,13 @@ demo:
 test:
 	tests/packages.sh test
 	cargo fmt --all -- --check
-	cargo build --release --workspace
-	cargo build --release --workspace --features channel-boy/crash-points,declare/crash-points \
+	cargo $(CARGO_FLAGS) build --release --workspace
+	cargo $(CARGO_FLAGS) build --release --workspace \
+		--features channel-boy/crash-points,declare/crash-points \
 		--bin channel-boy-crash-points --bin declare-crash-points
-	cargo clippy --release --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} cargo test --release --workspace
+	cargo $(CARGO_FLAGS) clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo $(CARGO_FLAGS) doc --release --workspace --no-deps
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} cargo $(CARGO_FLAGS) test --release --workspace
 
 # The same as a test of `make test`, which it runs for a short while.
 soak: build
