@@ -6,7 +6,8 @@
 # make figures what a change of owner, an open book and a large topology cost
 # make build   the programs, into target/release
 
-# As --config FILE, which is how continuous integration compiles otherwise.
+# As --config FILE, which is how continuous integration compiles otherwise. (Behind the subcommand:
+# `cargo clippy` hands on only what stands there.)
 CARGO_FLAGS =
 
 .PHONY: bench build deliveries demo figures soak test
@@ -19,17 +20,17 @@ demo:
 	@cargo build --release -p declare -p publisher -p auditor -p channel-boy -p demo
 	@target/release/demo
 
-# Three tests at a time also on two cores: they wait for brokers more than they compute.
+# Four tests at a time also on two cores: they wait for brokers more than they compute.
 test:
 	tests/packages.sh test
 	cargo fmt --all -- --check
-	cargo $(CARGO_FLAGS) build --release --workspace
-	cargo $(CARGO_FLAGS) build --release --workspace \
+	cargo build $(CARGO_FLAGS) --release --workspace
+	cargo build $(CARGO_FLAGS) --release --workspace \
 		--features channel-boy/crash-points,declare/crash-points \
 		--bin channel-boy-crash-points --bin declare-crash-points
-	cargo $(CARGO_FLAGS) clippy --release --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo $(CARGO_FLAGS) doc --release --workspace --no-deps
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-3} cargo $(CARGO_FLAGS) test --release --workspace
+	cargo clippy $(CARGO_FLAGS) --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --release --workspace --no-deps
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test $(CARGO_FLAGS) --release --workspace
 
 # The same as a test of `make test`, which it runs for a short while.
 soak: build
