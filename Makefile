@@ -6,7 +6,7 @@
 # make figures what a change of owner, an open book and a large topology cost
 # make build   the programs, into target/release
 
-# As --config FILE, which is how continuous integration compiles otherwise. (Behind the subcommand:
+# What continuous integration adds: `--config FILE`, so that it compiles faster. (Behind the subcommand:
 # `cargo clippy` hands on only what stands there.)
 CARGO_FLAGS =
 

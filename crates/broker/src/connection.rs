@@ -32,13 +32,22 @@ pub struct Channel {
     pub(crate) inner: lapin::Channel,
 }
 
-/// What a passive declaration tells.
+/// What a passive declaration tells. A quorum queue whose leader does not answer within 250 ms is
+/// said to have neither messages nor consumers (`rabbit_quorum_queue:stat/2`, RabbitMQ 3.10 and 4.0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueStatus {
     /// Messages ready for delivery.
     pub messages: u32,
     /// Consumers; on a queue with a single active one, only that one counts.
     pub consumers: u32,
+}
+
+impl QueueStatus {
+    /// Neither messages nor consumers, or no answer.
+    pub const NOTHING: Self = Self {
+        messages: 0,
+        consumers: 0,
+    };
 }
 
 /// Connects, once. `name` is shown in the broker's list of connections.

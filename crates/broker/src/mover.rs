@@ -17,9 +17,6 @@ use crate::{Channel, Connection, Error, short};
 /// Messages in a batch, which is also what is prefetched.
 const BATCH: u16 = 256;
 
-/// How long a batch waits for more.
-const LINGER: Duration = Duration::from_millis(100);
-
 /// How long a queue may hold messages and give none before that is an error.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,17 +45,18 @@ pub enum Moving {
 
 impl Connection {
     /// Moves everything that is in `queue` to `exchange`, with each message's own routing key and
-    /// properties, until the queue has nothing more to give. `told` hears of each batch three times.
-    /// What was on its way here in the moment of the last look goes back to the queue: it is empty
-    /// when it has neither messages nor this consumer.
+    /// properties, until the queue says that it is empty and nothing comes for `linger` after that.
+    /// `told` hears of each batch three times. What comes later still goes back to the queue: it is
+    /// empty when it has neither messages nor this consumer.
     ///
     /// # Errors
     /// When the broker does not take a message, or no queue does, or the queue holds messages and
-    /// gives none: then another consumer has the only right to them.
+    /// gives none: then another consumer has the only right to them, or its leader does not answer.
     pub async fn move_messages(
         &self,
         queue: &str,
         exchange: &str,
+        linger: Duration,
         told: &mut (dyn FnMut(Moving) + Send),
     ) -> Result<Moved, Error> {
         let consuming = self.channel().await?;
@@ -70,7 +68,7 @@ impl Connection {
         let mut empty_handed = Duration::ZERO;
         let mut is_empty = false;
         loop {
-            let batch = next_batch(&mut deliveries, queue).await?;
+            let batch = next_batch(&mut deliveries, queue, linger).await?;
             if let Some(last) = batch.last() {
                 let tag = last.delivery_tag;
                 told(Moving::Taken);
@@ -87,15 +85,17 @@ impl Connection {
             if is_empty {
                 break;
             }
-            // What the queue has just given may still be on its way, so the next batch decides.
-            is_empty = publishing.queue_status(queue).await?.messages == 0;
-            if is_empty {
+            let status = publishing.queue_status(queue).await?;
+            // A queue that does not know of this consumer did not answer (see `QueueStatus`).
+            if status.messages == 0 && status.consumers > 0 {
+                // What it has just given may still be on its way: one batch more decides.
+                is_empty = true;
                 continue;
             }
-            empty_handed += LINGER;
+            empty_handed += linger;
             if empty_handed >= PATIENCE {
                 return Err(Error::Conflict(format!(
-                    "queue {queue} holds messages and gives none: another consumer has the right to them"
+                    "queue {queue} holds messages and gives none: another consumer has the right to them, or the queue's leader does not answer"
                 )));
             }
         }
@@ -137,11 +137,15 @@ impl Channel {
     }
 }
 
-/// What comes within a moment, in order.
-async fn next_batch(deliveries: &mut lapin::Consumer, queue: &str) -> Result<Vec<Delivery>, Error> {
+/// What comes, in order, until nothing has come for `linger`.
+async fn next_batch(
+    deliveries: &mut lapin::Consumer,
+    queue: &str,
+    linger: Duration,
+) -> Result<Vec<Delivery>, Error> {
     let mut batch = Vec::new();
     while batch.len() < usize::from(BATCH) {
-        match tokio::time::timeout(LINGER, deliveries.next()).await {
+        match tokio::time::timeout(linger, deliveries.next()).await {
             Ok(Some(delivery)) => batch.push(delivery?),
             Ok(None) => return Err(Error::Cancelled(queue.to_owned())),
             Err(_) => break,

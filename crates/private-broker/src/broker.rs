@@ -57,7 +57,7 @@ pub struct PrivateBroker {
 
 impl PrivateBroker {
     /// Starts a node in a new folder below the system's temporary folder, on free ports, and
-    /// returns when it answers AMQP. The caller should not be in a hurry: 3 to 4 s.
+    /// returns when it answers AMQP, and TLS if asked for. The caller should not be in a hurry: 3 to 4 s.
     ///
     /// # Errors
     ///

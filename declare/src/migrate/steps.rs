@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
-use broker::{Connection, Management, Moved, Moving};
+use broker::{Channel, Connection, Management, Moved, Moving, QueueStatus};
 use indicatif::ProgressBar;
 use topology::{
     Binding, Destination, Exchange, ExchangeKind, Key, Object, Queue, QueueKind, Setting, Settings,
@@ -14,6 +14,7 @@ use topology::{
 
 use crate::crash;
 use crate::place::Place;
+use crate::show;
 
 /// The argument of a waiting queue that says whose messages wait in it. The broker ignores it.
 const MARK: &str = "x-aldebaran-migrates";
@@ -21,11 +22,18 @@ const MARK: &str = "x-aldebaran-migrates";
 /// Statistics of queues are this old at most, with some room.
 const STATISTICS: Duration = Duration::from_secs(20);
 
-/// How long a consumer that has left may still be counted.
-const LEAVING: Duration = Duration::from_secs(5);
+/// How long a consumer that has left may still be counted, and a queue may not answer.
+const LEAVING: Duration = Duration::from_secs(60);
 
-/// How often a queue is emptied that holds messages again. More often, somebody publishes into it.
-const ROUNDS: u32 = 10;
+/// An answer about a queue that took longer may be none (see [`QueueStatus`]).
+const PROMPT: Duration = Duration::from_millis(200);
+
+/// How long the mover waits for more messages, in the first round; twice as long in each further one.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// How often a queue is emptied that holds messages again. What comes back from the mover counts
+/// towards the delivery limit of a quorum queue.
+const ROUNDS: u32 = 5;
 
 /// The names of what a migration needs for a while.
 pub(super) struct Names {
@@ -81,7 +89,7 @@ impl<'a> Migration<'a> {
         match self.there(&live) {
             Some(queue) if !self.is_as_wanted(queue) => {
                 self.clear(queue).await.context("empty the old queue")?;
-                self.delete(&queue.name, queue.kind, true).await?;
+                self.delete(&queue.name, queue.kind).await?;
                 crash::point("deleted");
                 self.declare().await?;
             }
@@ -172,7 +180,7 @@ impl<'a> Migration<'a> {
                 Object::Queue(queue) => queue.kind,
                 _ => QueueKind::Classic,
             };
-            self.delete(&self.names.waiting, kind, false).await?;
+            self.delete(&self.names.waiting, kind).await?;
             crash::point("cleaned");
         }
         let connection = broker::connect(&self.place.endpoint, "declare").await?;
@@ -210,38 +218,51 @@ impl<'a> Migration<'a> {
 
     /// Moves messages until none is left. What was on its way to the mover when it had seen the
     /// queue empty is there again when it has left, so it is looked at again.
-    async fn moved(
+    async fn moved(&self, queue: &str, exchange: &str, points: [&str; 3]) -> anyhow::Result<Moved> {
+        let mut total = Moved::default();
+        for round in 0..ROUNDS {
+            let linger = LINGER * 2_u32.pow(round);
+            self.move_once(queue, exchange, linger, points, &mut total)
+                .await?;
+            if self.messages_left(queue).await? == 0 {
+                return Ok(total);
+            }
+        }
+        bail!(
+            "empty queue {queue}: it held messages again {ROUNDS} times; does anybody publish straight into it?"
+        )
+    }
+
+    async fn move_once(
         &self,
         queue: &str,
         exchange: &str,
+        linger: Duration,
         [taken, confirmed, acknowledged]: [&str; 3],
-    ) -> anyhow::Result<Moved> {
+        total: &mut Moved,
+    ) -> anyhow::Result<()> {
+        let connection = broker::connect(&self.place.endpoint, "declare").await?;
         // Shown on a terminal only.
         let bar = ProgressBar::new_spinner();
-        let mut before = Moved::default();
-        for _ in 0..ROUNDS {
-            let connection = broker::connect(&self.place.endpoint, "declare").await?;
-            let mut tell = |moving: Moving| match moving {
-                Moving::Taken => crash::point(taken),
-                Moving::Confirmed => crash::point(confirmed),
-                Moving::Moved(moved) => {
-                    let messages = before.messages + moved.messages;
-                    bar.set_message(format!("{queue}: {messages} messages moved"));
-                    bar.tick();
-                    crash::point(acknowledged);
-                }
-            };
-            let moved = connection.move_messages(queue, exchange, &mut tell).await;
-            connection.close().await;
-            let moved = moved?;
-            before.messages += moved.messages;
-            before.without_user += moved.without_user;
-            if self.messages_left(queue).await? == 0 {
-                break;
+        let before = total.messages;
+        let mut tell = |moving: Moving| match moving {
+            Moving::Taken => crash::point(taken),
+            Moving::Confirmed => crash::point(confirmed),
+            Moving::Moved(moved) => {
+                let messages = before + moved.messages;
+                bar.set_message(format!("{queue}: {messages} messages moved"));
+                bar.tick();
+                crash::point(acknowledged);
             }
-        }
+        };
+        let moving = connection.move_messages(queue, exchange, linger, &mut tell);
+        let moved = moving.await;
         bar.finish_and_clear();
-        Ok(before)
+        connection.close().await;
+        let moved = moved?;
+        total.messages += moved.messages;
+        total.without_user += moved.without_user;
+        Ok(())
     }
 
     /// The messages in a queue that nobody consumes. While its consumer is counted, the mover may
@@ -251,15 +272,16 @@ impl<'a> Migration<'a> {
         let channel = connection.channel().await?;
         let deadline = Instant::now() + LEAVING;
         let left = loop {
-            let status = channel.queue_status(queue).await?;
-            if status.consumers == 0 {
+            let status = self.answered(&channel, queue).await?;
+            if let Some(status) = status.filter(|status| status.consumers == 0) {
                 break status.messages;
             }
             if Instant::now() > deadline {
-                bail!(
-                    "empty queue {queue}: it has {} consumers again",
-                    status.consumers
-                );
+                let why = status.map_or("its leader does not answer".to_owned(), |status| {
+                    let consumers = u64::from(status.consumers);
+                    format!("it has {} again", show::counted(consumers, "consumer"))
+                });
+                bail!("see queue {queue} empty: {why}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
@@ -267,13 +289,37 @@ impl<'a> Migration<'a> {
         Ok(left)
     }
 
-    /// Deletes a queue that holds nothing. The broker guards a classic one itself; another is
-    /// looked at just before. `others` says whether somebody may hold messages unacknowledged,
-    /// which only the statistics know.
-    async fn delete(&self, queue: &str, kind: QueueKind, others: bool) -> anyhow::Result<()> {
-        if others {
-            self.nothing_is_held(queue).await?;
+    /// What a queue itself says that it holds; nothing if it may not have been the queue. The
+    /// waiting queue is asked for a message as well, which its leader answers, or nobody: an old
+    /// one may have a single active consumer, and then cannot be asked so.
+    async fn answered(
+        &self,
+        channel: &Channel,
+        queue: &str,
+    ) -> anyhow::Result<Option<QueueStatus>> {
+        let mut got = 0;
+        if queue == self.names.waiting
+            && let Some(message) = channel.get(queue).await?
+        {
+            channel.nack(message.tag(), true).await?;
+            got = 1;
         }
+        let asked = Instant::now();
+        let status = channel.queue_status(queue).await?;
+        let is_prompt = asked.elapsed() < PROMPT;
+        Ok(
+            (is_prompt || status != QueueStatus::NOTHING).then(|| QueueStatus {
+                messages: status.messages.max(got),
+                ..status
+            }),
+        )
+    }
+
+    /// Deletes a queue that holds nothing. The broker guards a classic one itself; another is
+    /// looked at just before. Whether somebody holds messages unacknowledged, only the statistics
+    /// know.
+    async fn delete(&self, queue: &str, kind: QueueKind) -> anyhow::Result<()> {
+        self.nothing_is_held(queue).await?;
         let left = self.messages_left(queue).await?;
         if left > 0 {
             bail!("delete queue {queue}: it holds {left} messages again");

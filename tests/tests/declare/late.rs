@@ -6,21 +6,24 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::Result;
+
+/// What a client says before its first frame.
+const GREETING: usize = 8;
 
 /// A frame's type, channel, and size.
 const HEAD: usize = 7;
 
-/// How Basic.Deliver begins: a method's frame of class 60, method 60.
+/// How the frames of methods begin: class and method.
 const DELIVER: [u8; 4] = [0, 60, 0, 60];
+const CLOSE_CHANNEL: [u8; 4] = [0, 20, 0, 40];
 
-/// Lets the deliveries of every other connection that has any come late, and what follows them on
-/// their channel.
+/// Of every other connection that has deliveries, keeps them back, and what follows them on their
+/// channel, until the client closes the channel.
 pub(crate) struct Late {
     port: u16,
-    delayed: Arc<AtomicUsize>,
+    delivering: Arc<AtomicUsize>,
 }
 
 /// What goes to one client.
@@ -31,74 +34,86 @@ struct Out {
 }
 
 impl Late {
-    /// Stands before the broker at `behind`, and keeps deliveries back for so long.
-    pub(crate) fn before(behind: u16, by: Duration) -> Result<Self> {
+    /// Stands before the broker at `behind`.
+    pub(crate) fn before(behind: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
-        let delayed = Arc::new(AtomicUsize::new(0));
-        let connections = Arc::clone(&delayed);
+        let delivering = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&delivering);
         // Its threads end with their connections, this one with the process.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let connections = Arc::clone(&connections);
-                thread::spawn(move || serve(client, behind, by, &connections));
+                let counted = Arc::clone(&counted);
+                thread::spawn(move || serve(client, behind, &counted));
             }
         });
-        Ok(Self { port, delayed })
+        Ok(Self { port, delivering })
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// How many connections had deliveries, of which every other was late.
+    /// How many connections had deliveries; the first of them was late, and every other one.
     pub(crate) fn connections(&self) -> usize {
-        self.delayed.load(Ordering::Relaxed)
+        self.delivering.load(Ordering::Relaxed)
     }
 }
 
-fn serve(
-    client: TcpStream,
-    behind: u16,
-    by: Duration,
-    connections: &AtomicUsize,
-) -> io::Result<()> {
+fn serve(client: TcpStream, behind: u16, delivering: &AtomicUsize) -> io::Result<()> {
     let mut broker = TcpStream::connect((Ipv4Addr::LOCALHOST, behind))?;
-    let (mut asking, mut asked) = (client.try_clone()?, broker.try_clone()?);
-    thread::spawn(move || {
-        let _ = io::copy(&mut asking, &mut asked);
-        asked.shutdown(Shutdown::Write)
-    });
+    let (asking, asked) = (client.try_clone()?, broker.try_clone()?);
     let out = Arc::new(Mutex::new(Out { client, kept: None }));
+    let answers = Arc::clone(&out);
+    thread::spawn(move || ask(asking, asked, &answers));
     let mut has_delivered = false;
     loop {
-        let mut frame = vec![0; HEAD];
-        broker.read_exact(&mut frame)?;
-        let channel = [frame[1], frame[2]];
-        let size = u32::from_be_bytes([frame[3], frame[4], frame[5], frame[6]]);
-        // And its end.
-        frame.resize(HEAD + size as usize + 1, 0);
-        broker.read_exact(&mut frame[HEAD..])?;
+        let mut frame = next_frame(&mut broker)?;
         let mut to = out.lock().unwrap_or_else(PoisonError::into_inner);
-        if !has_delivered && frame[0] == 1 && frame[HEAD..].starts_with(&DELIVER) {
+        if !has_delivered && is_method(&frame, DELIVER) {
             has_delivered = true;
-            if connections
-                .fetch_add(1, Ordering::Relaxed)
-                .is_multiple_of(2)
-            {
-                to.kept = Some((channel, Vec::new()));
-                let out = Arc::clone(&out);
-                thread::spawn(move || {
-                    thread::sleep(by);
-                    let mut to = out.lock().unwrap_or_else(PoisonError::into_inner);
-                    let (_, kept) = to.kept.take().unwrap_or_default();
-                    to.client.write_all(&kept)
-                });
+            if delivering.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+                to.kept = Some((channel(&frame), Vec::new()));
             }
         }
         match &mut to.kept {
-            Some((late, kept)) if *late == channel => kept.append(&mut frame),
+            Some((late, kept)) if *late == channel(&frame) => kept.append(&mut frame),
             _ => to.client.write_all(&frame)?,
         }
     }
+}
+
+/// Passes on what the client says.
+fn ask(mut client: TcpStream, mut broker: TcpStream, out: &Mutex<Out>) -> io::Result<()> {
+    let mut greeting = [0; GREETING];
+    client.read_exact(&mut greeting)?;
+    broker.write_all(&greeting)?;
+    while let Ok(frame) = next_frame(&mut client) {
+        if is_method(&frame, CLOSE_CHANNEL) {
+            let mut to = out.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, kept)) = to.kept.take_if(|(late, _)| *late == channel(&frame)) {
+                to.client.write_all(&kept)?;
+            }
+        }
+        broker.write_all(&frame)?;
+    }
+    broker.shutdown(Shutdown::Write)
+}
+
+/// The next frame, with its head and its end.
+fn next_frame(from: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; HEAD];
+    from.read_exact(&mut frame)?;
+    let size = u32::from_be_bytes([frame[3], frame[4], frame[5], frame[6]]);
+    frame.resize(HEAD + size as usize + 1, 0);
+    from.read_exact(&mut frame[HEAD..])?;
+    Ok(frame)
+}
+
+fn channel(frame: &[u8]) -> [u8; 2] {
+    [frame[1], frame[2]]
+}
+
+fn is_method(frame: &[u8], method: [u8; 4]) -> bool {
+    frame[0] == 1 && frame[HEAD..].starts_with(&method)
 }

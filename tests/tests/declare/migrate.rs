@@ -22,9 +22,6 @@ const PACE: Duration = Duration::from_millis(2);
 /// What the mover has in hand at a time.
 const BATCH: usize = 256;
 
-/// How late deliveries come: later than the mover looks whether there are any.
-const LATE: Duration = Duration::from_secs(1);
-
 const OLD: &str = r#"{"durable":true,"arguments":{"x-max-priority":5}}"#;
 
 const WANTED: &str = r##"
@@ -180,30 +177,33 @@ fn fear_of_losing_messages_what_arrives_during_a_migration_is_there_in_the_end()
         });
         let arrived = arrived?;
         ensure!(arrived > MESSAGES + 100, "only {arrived} arrived");
-        came_back_all(world, &amqp, arrived)?;
+        came_back_all(world, &amqp, "quorum", arrived)?;
         Ok(())
     })
 }
 
 #[test]
 fn fear_of_losing_messages_what_is_on_its_way_to_the_mover_is_moved_too() -> Outcome {
-    on_each(|world| {
-        let amqp = old_queue_of(world, BATCH - 1)?;
-        let late = Late::before(world.broker.port(), LATE)?;
-        let url = format!(
-            "amqp://guest:guest@127.0.0.1:{}/{}",
-            late.port(),
-            world.vhost()
-        );
-        let arguments = ["apply", "--migrate", "--yes"];
-        let start = world.start()?.env("ALDEBARAN_AMQP_URL", url);
-        start.args(arguments).run()?.with_code(0)?;
-        // Late, and moved again, on the way there and on the way back.
-        ensure!(late.connections() == 4, "{}", late.connections());
-        let messages = came_back_all(world, &amqp, BATCH - 1)?;
-        ensure!(messages == BATCH - 1, "{messages} messages");
-        Ok(())
-    })
+    for kind in ["quorum", "classic"] {
+        on_each(|world| late(world, kind)).with_context(|| format!("to a {kind} queue"))?;
+    }
+    Ok(())
+}
+
+fn late(world: &World<'_>, kind: &str) -> Outcome {
+    let amqp = old_queue_of(world, BATCH - 1)?;
+    world.topology(&WANTED.replace("quorum", kind))?;
+    let late = Late::before(world.broker.port())?;
+    let (port, vhost) = (late.port(), world.vhost());
+    let url = format!("amqp://guest:guest@127.0.0.1:{port}/{vhost}");
+    let start = world.start()?.env("ALDEBARAN_AMQP_URL", url);
+    let arguments = ["apply", "--migrate", "--yes"];
+    start.args(arguments).run()?.with_code(0)?;
+    // Late, and moved again, on the way there and on the way back.
+    ensure!(late.connections() >= 4, "{}", late.connections());
+    let messages = came_back_all(world, &amqp, kind, BATCH - 1)?;
+    ensure!(messages == BATCH - 1, "{messages} messages");
+    Ok(())
 }
 
 #[test]
@@ -283,17 +283,17 @@ fn old_queue_of(world: &World<'_>, messages: usize) -> Result<Amqp> {
 
 /// Checks that nothing is missing and nothing is left over, and takes the messages.
 fn came_back(world: &World<'_>, amqp: &Amqp) -> Result<usize> {
-    came_back_all(world, amqp, MESSAGES)
+    came_back_all(world, amqp, "quorum", MESSAGES)
 }
 
-/// The same of so many messages.
-fn came_back_all(world: &World<'_>, amqp: &Amqp, count: usize) -> Result<usize> {
+/// The same of so many messages, in a queue of this kind.
+fn came_back_all(world: &World<'_>, amqp: &Amqp, kind: &str, count: usize) -> Result<usize> {
     let queues: Vec<String> = world
         .list("queues")?
         .iter()
         .map(|one| format!("{} {}", one["name"], one["arguments"]["x-queue-type"]))
         .collect();
-    ensure!(queues == ["\"orders\" \"quorum\""], "{queues:?}");
+    ensure!(queues == [format!("\"orders\" \"{kind}\"")], "{queues:?}");
     let left_over = world.list("exchanges")?;
     let left_over = left_over
         .iter()

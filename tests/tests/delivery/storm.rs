@@ -14,7 +14,7 @@ use crate::channel::Channel;
 use crate::route::Route;
 use crate::sinks::Sinks;
 
-const ALERTS: usize = 304;
+const ALERTS: usize = 800;
 
 /// How often the channel-boy is killed.
 const KILLS: usize = 8;
