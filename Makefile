@@ -20,7 +20,7 @@ demo:
 	@cargo build --release -p declare -p publisher -p auditor -p channel-boy -p demo
 	@target/release/demo
 
-# Four tests at a time also on two cores: they wait for brokers more than they compute.
+# Four tests at a time also on two cores: they wait for brokers, too, and so none is idle.
 test:
 	tests/packages.sh test
 	cargo fmt --all -- --check

@@ -348,7 +348,7 @@ impl<'a> Migration<'a> {
                 Some(counts) if counts.messages == 0 => return Ok(()),
                 Some(counts) if Instant::now() > deadline => {
                     return Err(anyhow!(
-                        "delete queue {queue}: somebody holds {} messages of it unacknowledged",
+                        "delete queue {queue}: by the statistics it holds {} messages, which somebody may have taken and not acknowledged",
                         counts.messages
                     ));
                 }
