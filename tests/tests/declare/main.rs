@@ -2,7 +2,7 @@
 //!
 //! One test binary, so that all tests share the brokers of the run. A test is named after what
 //! people complain of in other tools. Tests begin in the order of their modules' names: what takes
-//! long has a name that comes early, so that nothing else has ended when it is alone.
+//! long has a name that comes early, so that it does not go on alone at the end.
 
 mod access;
 mod apply;
