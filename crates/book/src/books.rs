@@ -7,8 +7,8 @@ use std::hint::black_box;
 use foldhash::fast::FixedState;
 use trade::{Alert, Purchase, Request, Trade};
 
-use crate::book::{Book, Terms};
-use crate::id::{Id, uuid_of};
+use crate::book::{Book, Opening, Terms};
+use crate::id::{Id, Uuid, uuid_of};
 use crate::names::Names;
 use crate::places::Places;
 use crate::slots::Slots;
@@ -55,7 +55,7 @@ pub struct Moment {
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
     /// Of an order id that is a UUID.
-    uuid: Option<[u8; 16]>,
+    uuid: Option<Uuid>,
     /// Where its book may well be; [`NOWHERE`] if that is not known.
     guess: u32,
     hash: u64,
@@ -162,8 +162,8 @@ impl Books {
     /// one must begin to read to build all open books again.
     #[must_use]
     pub fn oldest(&self) -> Option<(u64, i64)> {
-        let book = self.slots.get(*self.by_age.front()?)?;
-        Some((book.opened_offset, book.opened_log_us))
+        let opening = self.slots.opening(*self.by_age.front()?)?;
+        Some((opening.offset, opening.log_us))
     }
 
     /// Ends the books whose time is over at `log_us`, and the oldest ones beyond the limit of
@@ -255,6 +255,10 @@ impl Books {
     }
 
     fn touch(&self, keys: &mut [Key]) {
+        // Nothing is decided by one before all are on their way: after a wrong turn the processor
+        // would ask for the next ones only when this one is there.
+        let lines = keys.iter().map(|key| self.places.touch(key.hash));
+        black_box(lines.fold(0, |seen, line| seen ^ line));
         for key in &mut *keys {
             key.guess = self.places.guess(key.hash).unwrap_or(NOWHERE);
         }
@@ -283,7 +287,7 @@ impl Books {
     ) -> Result<Option<Alert>, Conflict> {
         self.first_log_us(moment.begin_us);
         let place = self.place_of(key, trade.order_id(), moment);
-        let Some(book) = self.slots.get_mut(place) else {
+        let Some((book, opening)) = self.slots.get_mut(place) else {
             return Ok(None);
         };
         let before = book.extra_bytes();
@@ -311,7 +315,7 @@ impl Books {
         }
         let before = book.extra_bytes();
         // An alert is large, and nearly no trade raises one: nothing is moved for those that don't.
-        let Some(alert) = book.take_alert(moment, &self.names) else {
+        let Some(alert) = book.take_alert(opening, moment, &self.names) else {
             return Ok(None);
         };
         self.extra_bytes = (self.extra_bytes + book.extra_bytes()).saturating_sub(before);
@@ -339,7 +343,9 @@ impl Books {
         }
         let order = Id::new(order_id, *uuid);
         self.extra_bytes += order.text_bytes();
-        let place = self.slots.insert(Book::open(order, moment));
+        let place = self
+            .slots
+            .insert(Book::open(order, moment.replayed), Opening::at(moment));
         self.by_age.push_back(place);
         self.places.insert(*hash, place);
         place
@@ -390,6 +396,7 @@ fn hash_of(hasher: &FixedState, order: &Id) -> u64 {
 }
 
 /// As a number, since that is hashed in one step, and a slice of bytes with its length.
-fn hash_of_uuid(hasher: &FixedState, uuid: &[u8; 16]) -> u64 {
-    hasher.hash_one(u128::from_ne_bytes(*uuid))
+fn hash_of_uuid(hasher: &FixedState, uuid: &Uuid) -> u64 {
+    let [begin, end] = uuid.map(u128::from);
+    hasher.hash_one(begin | end << 64)
 }

@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
-use crate::id::{Id, uuid_of};
+use crate::id::{Id, Uuid, uuid_of};
 
 /// How many purchases an ordinary order has, at most.
 const ORDINARY: usize = 4;
@@ -16,8 +16,6 @@ const BYTES_OF_A_SET: usize = 160;
 
 /// About what an id takes in a set: itself, its share of empty places, an allocation's head.
 const BYTES_OF_AN_ID: usize = 64;
-
-type Uuid = [u8; 16];
 
 /// The ids of the purchases counted, and which came last. Orders have a handful of purchases, so
 /// a list of UUIDs does, which lies in the book itself: there are millions of books, and nothing is
@@ -41,7 +39,7 @@ impl Counted {
     pub(crate) fn none() -> Self {
         Counted::Ordinary {
             count: 0,
-            ids: [[0; 16]; ORDINARY],
+            ids: [[0; 2]; ORDINARY],
         }
     }
 
@@ -62,7 +60,7 @@ impl Counted {
             let bytes = BYTES_OF_A_SET + ids.len() * BYTES_OF_AN_ID;
             *self = Counted::Many(Box::new(Many {
                 ids,
-                last: Id::Uuid([0; 16]),
+                last: Id::Uuid([0; 2]),
                 bytes,
             }));
         }
@@ -110,9 +108,15 @@ impl Counted {
     }
 
     /// Reads what the next id is compared with.
-    pub(crate) fn touch(&self) -> usize {
-        let last = self.listed().last();
-        last.map_or(0, |[first, ..]| usize::from(*first))
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        let last = match self {
+            // Which of them is the last counted would have to be read before.
+            Counted::Ordinary { ids, .. } => ids.last(),
+            Counted::Few(few) => few.last(),
+            Counted::Many(_) => None,
+        };
+        last.map_or(0, |[_, end]| *end)
     }
 
     /// About how many bytes they take beyond those of an ordinary book's few.

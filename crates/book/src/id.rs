@@ -1,23 +1,27 @@
 //! Ids as books keep them.
 
+/// A UUID, in two halves: they fit registers, and what is put together in memory byte by byte has
+/// to be waited for when it is read as a whole.
+pub(crate) type Uuid = [u64; 2];
+
 /// An id of an order or a purchase, compared byte for byte. A UUID in its canonical lower-case
 /// form, which is what nearly all ids are, takes 16 bytes and no allocation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Id {
-    Uuid([u8; 16]),
+    Uuid(Uuid),
     Text(Box<str>),
 }
 
 impl Id {
     /// The id `text`, of which `uuid` is [`uuid_of`].
-    pub(crate) fn new(text: &str, uuid: Option<[u8; 16]>) -> Self {
+    pub(crate) fn new(text: &str, uuid: Option<Uuid>) -> Self {
         uuid.map_or_else(|| Id::Text(text.into()), Id::Uuid)
     }
 
     /// Whether it is the id `text`, of which `uuid` is [`uuid_of`].
-    pub(crate) fn is(&self, text: &str, uuid: Option<&[u8; 16]>) -> bool {
+    pub(crate) fn is(&self, text: &str, uuid: Option<&Uuid>) -> bool {
         match (self, uuid) {
-            (Id::Uuid(bytes), Some(uuid)) => bytes == uuid,
+            (Id::Uuid(own), Some(uuid)) => own == uuid,
             (Id::Text(own), None) => **own == *text,
             _ => false,
         }
@@ -31,17 +35,9 @@ impl Id {
         }
     }
 
-    /// Reads what tells whether it is another id.
-    pub(crate) fn touch(&self) -> usize {
-        match self {
-            Id::Uuid([first, ..]) => usize::from(*first),
-            Id::Text(text) => text.len(),
-        }
-    }
-
     pub(crate) fn text(&self) -> String {
         match self {
-            Id::Uuid(bytes) => uuid_text(bytes),
+            Id::Uuid(uuid) => uuid_text(uuid),
             Id::Text(text) => text.to_string(),
         }
     }
@@ -49,50 +45,54 @@ impl Id {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// The 16 bytes of a UUID written as RFC 9562 has it, in lower case; anything else, upper case
-/// included, is `None`, because it would not come out as it went in.
-pub(crate) fn uuid_of(text: &str) -> Option<[u8; 16]> {
+/// The UUID that is written here as RFC 9562 has it, in lower case; anything else, upper case
+/// included, is `None`, because it would not come out as it went in. This runs for each id.
+#[inline]
+pub(crate) fn uuid_of(text: &str) -> Option<Uuid> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    let mut digits = [0; 32];
-    digits[..8].copy_from_slice(&text[..8]);
-    digits[8..12].copy_from_slice(&text[9..13]);
-    digits[12..16].copy_from_slice(&text[14..18]);
-    digits[16..20].copy_from_slice(&text[19..23]);
-    digits[20..].copy_from_slice(&text[24..]);
-    // This runs for each id. Neither loop ends early nor looks anything up, so that the compiler
-    // makes them take 16 bytes at once.
-    let mut seen = 0;
-    for digit in &mut digits {
-        *digit = value_of(*digit);
-        seen |= *digit;
-    }
-    let mut bytes = [0; 16];
-    for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
-        *byte = high << 4 | low;
-    }
-    let is_dashed = DASHES_AT.iter().all(|at| text[*at] == b'-');
-    (is_dashed && seen < 16).then_some(bytes)
+    let four = |at: usize| -> u64 {
+        let [a, b, c, d] = [text[at], text[at + 1], text[at + 2], text[at + 3]];
+        u32::from_le_bytes([a, b, c, d]).into()
+    };
+    let eight = |one: usize, other: usize| four(one) | four(other) << 32;
+    let (first, is_first) = packed(eight(0, 4));
+    let (second, is_second) = packed(eight(9, 14));
+    let (third, is_third) = packed(eight(19, 24));
+    let (fourth, is_fourth) = packed(eight(28, 32));
+    let is_dashed =
+        (text[8] == b'-') & (text[13] == b'-') & (text[18] == b'-') & (text[23] == b'-');
+    let begin = u64::from(first) | u64::from(second) << 32;
+    let end = u64::from(third) | u64::from(fourth) << 32;
+    (is_first & is_second & is_third & is_fourth & is_dashed).then_some([begin, end])
 }
 
-/// Where in a UUID's text the dashes are.
-const DASHES_AT: [usize; 4] = [8, 13, 18, 23];
-
-/// The value of a lower-case hexadecimal digit; has a high bit for all other bytes.
-fn value_of(hex: u8) -> u8 {
-    let decimal = hex.wrapping_sub(b'0');
-    let letter = hex.wrapping_sub(b'a');
-    if decimal < 10 {
-        decimal
-    } else if letter < 6 {
-        letter + 10
-    } else {
-        0xff
+/// The four bytes that eight hexadecimal digits stand for, the first in the lowest byte in either,
+/// and whether they are such digits, in lower case.
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the upper half is what was moved to the lower"
+)]
+fn packed(digits: u64) -> (u32, bool) {
+    const ONES: u64 = u64::MAX / 255;
+    const fn each(byte: u8) -> u64 {
+        ONES * byte as u64
     }
+    // A bit tells letters, 0x61 to 0x66, from 0x30 to 0x39.
+    let values = (digits & each(0x0f)) + ((digits >> 6) & ONES) * 9;
+    // Whatever is no digit is not what its value is written as.
+    let is_letter = ((values + each(0x80 - 10)) >> 7) & ONES;
+    let written = values + each(b'0') + is_letter * u64::from(b'a' - b'0' - 10);
+    let is_hex = (written == digits) & (values & each(0xf0) == 0);
+    let pairs = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let quads = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    ((quads | quads >> 16) as u32, is_hex)
 }
 
-fn uuid_text(bytes: &[u8; 16]) -> String {
+fn uuid_text(uuid: &Uuid) -> String {
     let mut text = String::with_capacity(36);
-    for (position, byte) in bytes.iter().enumerate() {
+    let bytes = uuid.iter().flat_map(|half| half.to_le_bytes());
+    for (position, byte) in bytes.enumerate() {
         if matches!(position, 4 | 6 | 8 | 10) {
             text.push('-');
         }
