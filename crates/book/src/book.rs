@@ -14,7 +14,7 @@ const NO_TIME: i64 = i64::MIN;
 /// a trade to it, so it is 128 bytes, which is two fetches: the ids of an ordinary order fill the
 /// second one. When it was opened is kept elsewhere, see [`Opening`].
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(128))]
 pub(crate) struct Book {
     pub(crate) order: Id,
     /// Shares requested; of no meaning before the request came.
@@ -145,7 +145,7 @@ impl Book {
         })
     }
 
-    /// Reads what the next trade of the order will need.
+    /// Reads what the next trade of an ordinary order will need.
     #[inline]
     pub(crate) fn touch(&self) -> u64 {
         self.limit ^ self.counted.touch()
@@ -175,8 +175,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_book_with_four_purchases_is_two_lines_and_its_opening_24_bytes() {
+    fn a_book_with_four_purchases_is_128_bytes_and_its_opening_24() {
         assert_eq!(size_of::<Option<Book>>(), 128);
         assert_eq!(size_of::<Opening>(), 24);
+    }
+
+    #[test]
+    fn the_ids_of_four_purchases_fill_the_second_half_of_a_book() {
+        let mut book = Book::open(Id::new("", None), false);
+        for nth in 0..4 {
+            book.add(&format!("{nth:08x}-0000-4000-8000-000000000000"), 1, 7);
+        }
+        let Counted::Ordinary { ids, .. } = &book.counted else {
+            panic!("kept elsewhere");
+        };
+        assert_eq!(ids.as_ptr().addr() - (&raw const book).addr(), 64);
     }
 }

@@ -111,9 +111,10 @@ const MOST_IN_TWO: usize = 13;
 /// Stands where no place is.
 const NO_PLACE: u32 = u32::MAX;
 
-/// A piece of a table: as much as the processor fetches from memory at once, and where it lies in
-/// nearly any allocator without being asked for. Those that are used come first.
+/// A piece of a table: what the processor fetches from memory at once. Places that are used come
+/// first.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 struct Line {
     /// Of each place, those of its hash.
     bits: [u32; ROOM],
@@ -179,12 +180,13 @@ impl Line {
     }
 }
 
-/// A hash table whose every line is one access to memory, which with millions of books is what
-/// it costs. A place stands in the line that its bits tell, its home, or, if that one and those
+/// A hash table in which nearly every search ends in the line that it begins with: with millions of
+/// books its price is how often it has to wait for memory. A place stands in the line that its bits tell, its home, or, if that one and those
 /// behind it are full, in the first behind them that is not.
 #[derive(Debug)]
 struct Table {
-    /// One less than a power of two of them, which leaves an allocator room for its own.
+    /// Two less than a power of two of them: an allocator needs some bytes to align them, and
+    /// would go on to its next size, which is a quarter more.
     lines: Vec<Line>,
     length: usize,
 }
@@ -192,7 +194,7 @@ struct Table {
 impl Table {
     fn new() -> Self {
         Table {
-            lines: vec![Line::EMPTY],
+            lines: vec![Line::EMPTY; 2],
             length: 0,
         }
     }
@@ -248,7 +250,7 @@ impl Table {
     fn insert(&mut self, bits: u32, place: u32) {
         self.length += 1;
         if self.length * 2 > self.lines.len() * MOST_IN_TWO {
-            let twice = vec![Line::EMPTY; self.lines.len() * 2 + 1];
+            let twice = vec![Line::EMPTY; self.lines.len() * 2 + 2];
             for line in std::mem::replace(&mut self.lines, twice) {
                 for (bits, place) in line.used() {
                     self.put(bits, place);

@@ -17,9 +17,8 @@ struct Chunk {
 }
 
 impl Slots {
-    /// As many as fill 64 KiB but for some bytes of the allocator's own, so that it gives no more
-    /// than that, and gives it where a fetch from memory begins.
-    const CHUNK: usize = 64 * 1024 / size_of::<Option<Book>>() - 1;
+    /// As many as fill 64 KiB but for the bytes that an allocator needs to align them.
+    const CHUNK: usize = 64 * 1024 / size_of::<Option<Book>>() - 2;
 
     #[inline]
     pub(crate) fn get(&self, place: u32) -> Option<&Book> {
