@@ -34,7 +34,12 @@ pub(crate) fn audit(file: &Path, flags: &Flags, stop: &CancellationToken) -> Res
     let (input, length): (Box<dyn Read + Send>, u64) = if file == Path::new("-") {
         (Box::new(io::stdin()), 0)
     } else {
-        let opened = File::open(file).map_err(|error| wrong(&error))?;
+        let opened = File::open(file).map_err(|error| {
+            wrong(&format!(
+                "{error}; give a file of recorded trades, one JSON object a line, or - for \
+                 standard input"
+            ))
+        })?;
         let metadata = opened.metadata().map_err(|error| wrong(&error))?;
         if metadata.is_dir() {
             return Err(wrong(&"it is a folder"));

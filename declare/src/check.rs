@@ -80,7 +80,11 @@ fn write(topology: &Topology, print: bool, out: &mut impl Write) -> std::io::Res
         topology.queues.len(),
         topology.bindings.len(),
     );
-    let others = topology.state().objects.len() - exchanges - queues - bindings;
+    let objects = topology.state().objects.len();
+    if objects == 0 {
+        return writeln!(out, "{}: in order, but it declares nothing", topology.file);
+    }
+    let others = objects - exchanges - queues - bindings;
     let others = match others {
         0 => String::new(),
         others => format!(", {others} other objects"),
@@ -140,13 +144,6 @@ mod tests {
     #[test]
     fn repetitions_are_listed_one_by_one() {
         let text = "[exchange.e]\ntype = \"direct\"\n[queue.\"q${i}\"]\nfor.i = \"0..2\"\ntype = \"stream\"\nbindings = [{ from = \"e\", key = \"${i}\" }]";
-        let source = Source {
-            name: "t.toml".to_owned(),
-            text: text.to_owned(),
-        };
-        let topology = load(&source, &Overrides::default()).unwrap();
-        let mut out = Vec::new();
-        write(&topology, true, &mut out).unwrap();
         let expected = "\
 exchange  e  direct
 queue     q0  x-queue-type=\"stream\"
@@ -155,6 +152,23 @@ binding   e -> q0 (key \"0\")
 binding   e -> q1 (key \"1\")
 t.toml: in order: 1 exchanges, 2 queues, 2 bindings
 ";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(written(text), expected);
+    }
+
+    #[test]
+    fn a_file_that_declares_nothing_is_said_to() {
+        let expected = "t.toml: in order, but it declares nothing\n";
+        assert_eq!(written("# nothing yet\n"), expected);
+    }
+
+    fn written(text: &str) -> String {
+        let source = Source {
+            name: "t.toml".to_owned(),
+            text: text.to_owned(),
+        };
+        let topology = load(&source, &Overrides::default()).unwrap();
+        let mut out = Vec::new();
+        write(&topology, true, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
     }
 }

@@ -375,3 +375,20 @@ fn raised(stage: &Stage, exchange: &str, shards: u32, expected: &[Expected]) -> 
     let bodies = alerts.iter().map(|alert| alert.body.as_slice());
     none_missed(&amqp, ALERTS, &missed_alerts(bodies, expected)?)
 }
+
+#[test]
+fn what_is_not_there_is_told_with_its_remedy_and_nothing_else() -> Outcome {
+    on_a_stage(Release::Installed, |stage| {
+        let undeclared = stage.program("auditor")?.run()?.with_code(1)?.log;
+        ensure!(
+            undeclared.contains("run the program declare"),
+            "{undeclared}"
+        );
+        ensure!(!undeclared.contains("stopped;"), "{undeclared}");
+        let absent = stage.program("auditor")?.args(["--file", "/nowhere"]);
+        let absent = absent.run()?.with_code(2)?.log;
+        ensure!(absent.contains("--file /nowhere: cannot read"), "{absent}");
+        ensure!(absent.contains("- for standard input"), "{absent}");
+        Ok(())
+    })
+}
