@@ -166,6 +166,11 @@ fn an_invented_or_doubled_alert_fails_the_run() -> Outcome {
             amqp.publish(ALERT, "invented", alert("1"))?;
         }
         let run = run.finish(tests::PATIENCE)?.with_code(1)?;
+        ensure!(
+            run.log.contains("did an auditor begin anew?"),
+            "{}",
+            run.log
+        );
         let alerts = &figures(&run)?["alerts"];
         ensure!(alerts["missing"]["count"] == 0, "{alerts}");
         for fault in ["invented", "doubled"] {

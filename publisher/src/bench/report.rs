@@ -169,10 +169,16 @@ impl Report {
                 trades.unconfirmed_messages
             ));
         }
+        let hint = if doubled.count > 0 {
+            " (did an auditor begin anew? It repeats alerts under their ids, and channel-boy, which \
+             would deliver each once, has no part in this run)"
+        } else {
+            ""
+        };
         (!self.alerts.is_even()).then(|| {
             format!(
                 "account for every alert: of {expected} expected {} are missing; {} orders \
-                 alerted more than once, {} without reason",
+                 alerted more than once{hint}, {} without reason",
                 missing.count, doubled.count, invented.count
             )
         })
