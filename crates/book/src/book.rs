@@ -7,12 +7,9 @@ use crate::counted::Counted;
 use crate::id::Id;
 use crate::names::{Name, Names};
 
-/// Stands for "the message carried no time": the earliest there is.
-const NO_TIME: i64 = i64::MIN;
-
 /// One order's book. There may be millions, and to fetch one from memory takes longer than to apply
 /// a trade to it, so it is 128 bytes, which is two fetches: the ids of an ordinary order fill the
-/// second one. When it was opened is kept elsewhere, see [`Opening`].
+/// second one. When it was opened is kept elsewhere, see [`crate::age`].
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub(crate) struct Book {
@@ -28,27 +25,6 @@ pub(crate) struct Book {
     /// Opened in a part of the log that a new owner read again: its request may lie before.
     pub(crate) replayed: bool,
     pub(crate) counted: Counted,
-}
-
-/// When a book was opened, which is of no interest until it ends or alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Opening {
-    /// Offset of the message that opened the book.
-    pub(crate) offset: u64,
-    /// Log time then.
-    pub(crate) log_us: i64,
-    /// Own time of that message, or [`NO_TIME`].
-    time_us: i64,
-}
-
-impl Opening {
-    pub(crate) fn at(moment: &Moment) -> Self {
-        Opening {
-            offset: moment.offset,
-            log_us: moment.begin_us,
-            time_us: moment.time_us.unwrap_or(NO_TIME),
-        }
-    }
 }
 
 /// What a request says beside its id.
@@ -111,22 +87,24 @@ impl Book {
         u128::from(self.bought_high) << 64 | u128::from(self.bought_low)
     }
 
-    /// The alert, if the order is over-purchased and has none yet. Leaves a tombstone.
+    /// By how much the order is over-purchased, if it is and has not alerted.
+    #[inline]
+    pub(crate) fn excess(&self) -> Option<u128> {
+        let excess = self.bought().checked_sub(u128::from(self.limit))?;
+        (self.requested && !self.alerted && excess > 0).then_some(excess)
+    }
+
+    /// The alert of an order whose [`Book::excess`] this is. Leaves a tombstone.
     pub(crate) fn take_alert(
         &mut self,
-        opening: &Opening,
+        excess: u128,
+        opened_time_us: Option<i64>,
         moment: &Moment,
         names: &Names,
     ) -> Option<Alert> {
         let terms = self.terms(names)?;
-        let purchased = self.bought();
-        let excess = purchased
-            .checked_sub(u128::from(terms.shares))
-            .filter(|excess| *excess > 0)?;
-        if self.alerted {
-            return None;
-        }
         self.alerted = true;
+        let purchased = self.bought();
         let tipped_by = self.counted.last();
         self.counted = Counted::none();
         let order_id = self.order.text();
@@ -140,9 +118,15 @@ impl Book {
             purchased,
             excess,
             tipped_by,
-            opened_time_us: (opening.time_us != NO_TIME).then_some(opening.time_us),
+            opened_time_us,
             raised_time_us: moment.time_us,
         })
+    }
+
+    /// Reads what is needed to end an ordinary order's book.
+    #[inline]
+    pub(crate) fn touch_first(&self) -> u64 {
+        self.limit
     }
 
     /// Reads what the next trade of an ordinary order will need.
@@ -175,9 +159,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_book_with_four_purchases_is_128_bytes_and_its_opening_24() {
+    fn a_book_with_four_purchases_is_128_bytes() {
         assert_eq!(size_of::<Option<Book>>(), 128);
-        assert_eq!(size_of::<Opening>(), 24);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! All the open books of a shard.
 
-use std::collections::VecDeque;
 use std::hash::BuildHasher;
 use std::hint::black_box;
 
 use foldhash::fast::FixedState;
 use trade::{Alert, Purchase, Request, Trade};
 
-use crate::book::{Book, Opening, Terms};
+use crate::age::{ByAge, Opening};
+use crate::book::{Book, Terms};
 use crate::id::{Id, Uuid, uuid_of};
 use crate::names::Names;
 use crate::places::Places;
@@ -111,8 +111,7 @@ pub struct Books {
     /// From an order id to a place in `slots`.
     places: Places,
     slots: Slots,
-    /// Places in order of opening.
-    by_age: VecDeque<u32>,
+    by_age: ByAge,
     names: Names,
     hasher: FixedState,
     counts: Counts,
@@ -130,7 +129,7 @@ impl Books {
         Books {
             places: Places::new(),
             slots: Slots::default(),
-            by_age: VecDeque::new(),
+            by_age: ByAge::new(),
             names: Names::new(hasher.clone()),
             hasher,
             counts: Counts::default(),
@@ -149,7 +148,7 @@ impl Books {
     /// Whether none is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_age.is_empty()
+        self.by_age.len() == 0
     }
 
     /// What happened so far.
@@ -162,7 +161,7 @@ impl Books {
     /// one must begin to read to build all open books again.
     #[must_use]
     pub fn oldest(&self) -> Option<(u64, i64)> {
-        let opening = self.slots.opening(*self.by_age.front()?)?;
+        let opening = self.by_age.oldest()?;
         Some((opening.offset, opening.log_us))
     }
 
@@ -171,31 +170,64 @@ impl Books {
     /// were orphans.
     pub fn end_due(&mut self, log_us: i64, orphans: &mut Vec<Orphan>) {
         let first_us = self.first_log_us(log_us);
-        for _ in 0..END_AT_ONCE {
-            let Some((_, opened_us)) = self.oldest() else {
-                return;
-            };
-            let over = log_us.saturating_sub(opened_us.max(first_us)) > self.settings.ttl_us;
-            let count = if over {
-                &mut self.counts.expired
-            } else if self.is_too_large() {
-                &mut self.counts.evicted
+        let ttl_us = self.settings.ttl_us;
+        let is_over =
+            |opening: &Opening| log_us.saturating_sub(opening.log_us.max(first_us)) > ttl_us;
+        let mut most = END_AT_ONCE;
+        while most > 0 {
+            let over = self.by_age.count_oldest(most.min(BROUGHT_AT_ONCE), is_over);
+            if over > 0 {
+                self.bring_oldest(over);
+                (0..over).for_each(|_| self.end_oldest(Some(&mut *orphans)));
+                self.counts.expired += over as u64;
+            } else if self.is_too_large() && !self.is_empty() {
+                self.end_oldest(None);
+                self.counts.evicted += 1;
             } else {
                 return;
-            };
-            *count += 1;
-            let Some(book) = self.remove_oldest() else {
-                return;
-            };
-            if over && book.is_orphan() {
-                orphans.push(Orphan {
-                    order_id: book.order.text(),
-                    purchases: book.counted.len(),
-                    shares: book.bought(),
-                    doubtful: book.replayed,
-                });
             }
+            most -= over.max(1);
         }
+    }
+
+    /// Ends the oldest book; adds it to `orphans` if it is one.
+    fn end_oldest(&mut self, orphans: Option<&mut Vec<Orphan>>) {
+        let Some(place) = self.by_age.pop() else {
+            return;
+        };
+        let Some(book) = self.slots.get(place) else {
+            return;
+        };
+        if let Some(orphans) = orphans
+            && book.is_orphan()
+        {
+            orphans.push(Orphan {
+                order_id: book.order.text(),
+                purchases: book.counted.len(),
+                shares: book.bought(),
+                doubtful: book.replayed,
+            });
+        }
+        book.release(&mut self.names);
+        self.extra_bytes = self.extra_bytes.saturating_sub(book.extra_bytes());
+        let hash = hash_of(&self.hasher, &book.order);
+        self.places.remove(hash, place);
+        self.slots.free(place);
+    }
+
+    /// Brings the oldest books into the processor's caches, `count` of them and at most
+    /// [`BROUGHT_AT_ONCE`], as [`Books::bring`] does.
+    fn bring_oldest(&self, count: usize) {
+        if count < 2 {
+            return;
+        }
+        let oldest = || {
+            let places = self.by_age.places().take(count);
+            places.filter_map(|place| self.slots.get(place))
+        };
+        black_box(oldest().fold(0, |seen, book| seen ^ book.touch_first()));
+        let lines = oldest().map(|book| self.places.touch(hash_of(&self.hasher, &book.order)));
+        black_box(lines.fold(0, |seen, line| seen ^ line));
     }
 
     fn is_too_large(&self) -> bool {
@@ -208,8 +240,8 @@ impl Books {
     pub fn waiting(&self) -> usize {
         let books = self
             .by_age
-            .iter()
-            .filter_map(|place| self.slots.get(*place));
+            .places()
+            .filter_map(|place| self.slots.get(place));
         books.filter(|book| book.is_orphan()).count()
     }
 
@@ -287,7 +319,7 @@ impl Books {
     ) -> Result<Option<Alert>, Conflict> {
         self.first_log_us(moment.begin_us);
         let place = self.place_of(key, trade.order_id(), moment);
-        let Some((book, opening)) = self.slots.get_mut(place) else {
+        let Some(book) = self.slots.get_mut(place) else {
             return Ok(None);
         };
         let before = book.extra_bytes();
@@ -313,14 +345,22 @@ impl Books {
                 Trade::Purchase(_) => self.counts.purchases += 1,
             },
         }
-        let before = book.extra_bytes();
         // An alert is large, and nearly no trade raises one: nothing is moved for those that don't.
-        let Some(alert) = book.take_alert(opening, moment, &self.names) else {
+        let Some(excess) = book.excess() else {
             return Ok(None);
         };
+        Ok(self.alert(place, excess, moment))
+    }
+
+    /// The alert of the book at this place, whose [`Book::excess`] this is.
+    fn alert(&mut self, place: u32, excess: u128, moment: &Moment) -> Option<Alert> {
+        let opening = self.by_age.opening(self.slots.opening(place)?)?;
+        let book = self.slots.get_mut(place)?;
+        let before = book.extra_bytes();
+        let alert = book.take_alert(excess, opening.time_us(), moment, &self.names)?;
         self.extra_bytes = (self.extra_bytes + book.extra_bytes()).saturating_sub(before);
         self.counts.alerts += 1;
-        Ok(Some(alert))
+        Some(alert)
     }
 
     /// The place of an order's book, opened now if there is none.
@@ -343,22 +383,11 @@ impl Books {
         }
         let order = Id::new(order_id, *uuid);
         self.extra_bytes += order.text_bytes();
-        let place = self
-            .slots
-            .insert(Book::open(order, moment.replayed), Opening::at(moment));
-        self.by_age.push_back(place);
+        let place = self.slots.insert(Book::open(order, moment.replayed));
+        let opening = self.by_age.push(place, Opening::at(moment));
+        self.slots.set_opening(place, opening);
         self.places.insert(*hash, place);
         place
-    }
-
-    fn remove_oldest(&mut self) -> Option<Book> {
-        let place = self.by_age.pop_front()?;
-        let book = self.slots.remove(place)?;
-        book.release(&mut self.names);
-        self.extra_bytes = self.extra_bytes.saturating_sub(book.extra_bytes());
-        let hash = hash_of(&self.hasher, &book.order);
-        self.places.remove(hash, place);
-        Some(book)
     }
 }
 

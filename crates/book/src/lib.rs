@@ -6,12 +6,14 @@
 //! The rule: an order alerts once its limit is known and the sum of its distinct purchases
 //! exceeds it; never a second time while its book is open.
 
+mod age;
 mod book;
 mod books;
 mod counted;
 mod id;
 mod names;
 mod places;
+mod queue;
 mod slots;
 
 pub use books::{Books, Conflict, Counts, Key, Moment, ORDINARY_BOOK_BYTES, Orphan, Settings};

@@ -1,6 +1,6 @@
 //! Where books lie in memory.
 
-use crate::book::{Book, Opening};
+use crate::book::Book;
 
 /// Books in chunks, so that growing never moves nor doubles them.
 #[derive(Debug, Default)]
@@ -9,11 +9,11 @@ pub(crate) struct Slots {
     free: Vec<u32>,
 }
 
-/// Some books, and beside them when each was opened.
+/// Some books, and beside them the number of the opening of each.
 #[derive(Debug)]
 struct Chunk {
     books: Vec<Option<Book>>,
-    openings: Vec<Opening>,
+    openings: Vec<u32>,
 }
 
 impl Slots {
@@ -31,31 +31,35 @@ impl Slots {
         self.chunks.get(chunk)?.books.get(slot)?.as_ref()
     }
 
-    /// The book at this place, and when it was opened.
     #[inline]
-    pub(crate) fn get_mut(&mut self, place: u32) -> Option<(&mut Book, &Opening)> {
+    pub(crate) fn get_mut(&mut self, place: u32) -> Option<&mut Book> {
         let (chunk, slot) = Self::whereabouts(place);
-        let chunk = self.chunks.get_mut(chunk)?;
-        let book = chunk.books.get_mut(slot)?.as_mut()?;
-        Some((book, chunk.openings.get(slot)?))
+        self.chunks.get_mut(chunk)?.books.get_mut(slot)?.as_mut()
     }
 
-    /// When the book at this place was opened, or the one that was there last.
-    pub(crate) fn opening(&self, place: u32) -> Option<&Opening> {
+    /// The number of the opening of the book at this place.
+    pub(crate) fn opening(&self, place: u32) -> Option<u32> {
         let (chunk, slot) = Self::whereabouts(place);
-        self.chunks.get(chunk)?.openings.get(slot)
+        self.chunks.get(chunk)?.openings.get(slot).copied()
+    }
+
+    /// Notes the number of the opening of the book at this place.
+    pub(crate) fn set_opening(&mut self, place: u32, opening: u32) {
+        let (chunk, slot) = Self::whereabouts(place);
+        let chunk = self.chunks.get_mut(chunk);
+        if let Some(own) = chunk.and_then(|chunk| chunk.openings.get_mut(slot)) {
+            *own = opening;
+        }
     }
 
     /// Puts a book into a free slot; gives its place. The limit of open books is far below 2^32.
-    pub(crate) fn insert(&mut self, book: Book, opening: Opening) -> u32 {
+    pub(crate) fn insert(&mut self, book: Book) -> u32 {
         if let Some(place) = self.free.pop() {
             let (chunk, slot) = Self::whereabouts(place);
             if let Some(chunk) = self.chunks.get_mut(chunk)
                 && let Some(free) = chunk.books.get_mut(slot)
-                && let Some(before) = chunk.openings.get_mut(slot)
             {
                 *free = Some(book);
-                *before = opening;
             }
             return place;
         }
@@ -66,7 +70,7 @@ impl Slots {
         {
             self.chunks.push(Chunk {
                 books: Vec::with_capacity(Self::CHUNK),
-                openings: Vec::with_capacity(Self::CHUNK),
+                openings: vec![0; Self::CHUNK],
             });
         }
         let before = (self.chunks.len() - 1) * Self::CHUNK;
@@ -74,16 +78,18 @@ impl Slots {
             return u32::MAX;
         };
         chunk.books.push(Some(book));
-        chunk.openings.push(opening);
         u32::try_from(before + chunk.books.len() - 1).unwrap_or(u32::MAX)
     }
 
-    pub(crate) fn remove(&mut self, place: u32) -> Option<Book> {
+    /// Frees a slot, with the book that is there.
+    pub(crate) fn free(&mut self, place: u32) {
         let (chunk, slot) = Self::whereabouts(place);
-        let book = self.chunks.get_mut(chunk)?.books.get_mut(slot)?.take();
-        if book.is_some() {
+        let chunk = self.chunks.get_mut(chunk);
+        if let Some(book) = chunk.and_then(|chunk| chunk.books.get_mut(slot))
+            && book.is_some()
+        {
+            *book = None;
             self.free.push(place);
         }
-        book
     }
 }
