@@ -6,12 +6,12 @@ use crate::queue::Queue;
 /// Stands for "the message carried no time": the earliest there is.
 const NO_TIME: i64 = i64::MIN;
 
-/// When a book was opened, which is of no interest until it ends or alerts.
+/// When a book was opened, which no trade needs but one that raises an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Opening {
     /// Offset of the message that opened the book.
     pub(crate) offset: u64,
-    /// Log time then, in microseconds since the epoch.
+    /// The [`Moment::begin_us`] then.
     pub(crate) log_us: i64,
     /// Own time of that message, or [`NO_TIME`].
     time_us: i64,
@@ -36,16 +36,13 @@ impl Opening {
 /// share an [`Opening`].
 #[derive(Debug)]
 pub(crate) struct ByAge {
+    /// With [`FIRST`], those of books whose opening is another one than that of the book before.
     places: Queue<u32>,
-    openings: Queue<Shared>,
+    openings: Queue<Opening>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Shared {
-    opening: Opening,
-    /// How many open books it is of.
-    books: u32,
-}
+/// A bit that no place has: books are far fewer.
+const FIRST: u32 = 1 << 31;
 
 impl ByAge {
     /// No books.
@@ -63,52 +60,52 @@ impl ByAge {
 
     /// Adds the place of a book that is opened now; gives the number of its opening.
     pub(crate) fn push(&mut self, place: u32, opening: Opening) -> u32 {
-        self.places.push(place);
-        match self.openings.back_mut() {
-            Some(last) if last.opening == opening => last.books += 1,
+        match self.openings.back() {
+            Some((number, last)) if *last == opening => {
+                self.places.push(place);
+                number
+            }
             _ => {
-                self.openings.push(Shared { opening, books: 1 });
+                self.places.push(place | FIRST);
+                self.openings.push(opening)
             }
         }
-        self.openings.newest()
     }
 
     /// Takes the place of the oldest book.
     pub(crate) fn pop(&mut self) -> Option<u32> {
         let place = self.places.pop()?;
-        let oldest = self.openings.front_mut()?;
-        oldest.books -= 1;
-        if oldest.books == 0 {
+        if self.places.front().is_none_or(|next| next & FIRST != 0) {
             self.openings.pop();
         }
-        Some(place)
+        Some(place & !FIRST)
     }
 
     /// When the oldest book was opened.
     pub(crate) fn oldest(&self) -> Option<&Opening> {
-        Some(&self.openings.front()?.opening)
+        self.openings.front()
     }
 
     /// The opening with this number, while a book that it is of is open.
     pub(crate) fn opening(&self, number: u32) -> Option<&Opening> {
-        Some(&self.openings.get(number)?.opening)
+        self.openings.get(number)
     }
 
-    /// How many of the oldest books were opened when `is_it` says so; `most`, if it is more.
-    pub(crate) fn count_oldest(&self, most: usize, is_it: impl Fn(&Opening) -> bool) -> usize {
-        let mut count = 0;
-        for Shared { opening, books } in self.openings.iter() {
-            if count >= most || !is_it(opening) {
-                break;
-            }
-            count += *books as usize;
-        }
-        count.min(most)
+    /// How many books there are from the oldest on, up to the first whose opening `is_over`
+    /// refuses, and at most `most`.
+    pub(crate) fn count_oldest(&self, most: usize, is_over: impl Fn(&Opening) -> bool) -> usize {
+        let mut openings = self.openings.iter();
+        let places = self.places.iter().take(most).enumerate();
+        let over = places.take_while(|(nth, place)| {
+            let is_first = *nth == 0 || **place & FIRST != 0;
+            !is_first || openings.next().is_some_and(&is_over)
+        });
+        over.count()
     }
 
     /// The places, the oldest book's first.
     pub(crate) fn places(&self) -> impl Iterator<Item = u32> {
-        self.places.iter().copied()
+        self.places.iter().map(|place| place & !FIRST)
     }
 }
 

@@ -123,9 +123,9 @@ impl Book {
         })
     }
 
-    /// Reads what is needed to end an ordinary order's book.
+    /// Reads the first half of the book, which is what it takes to end an ordinary order's.
     #[inline]
-    pub(crate) fn touch_first(&self) -> u64 {
+    pub(crate) fn touch_first_half(&self) -> u64 {
         self.limit
     }
 

@@ -30,8 +30,9 @@ pub struct Settings {
 /// About how many bytes an open book takes whose order has four purchases, all under UUIDs.
 pub const ORDINARY_BOOK_BYTES: usize = 200;
 
-/// How many books one call of [`Books::end_due`] ends at most: one message must not cause a
-/// flood. The others are ended with the next ones.
+/// How many books one call of [`Books::end_due`] ends at most, if there were not opened more since
+/// the last one, and how many orphans it says: one message must not cause a flood. The others are
+/// ended with the next ones.
 const END_AT_ONCE: usize = 4096;
 
 /// How many books are looked at side by side. A core has a dozen reads of memory under way.
@@ -117,6 +118,8 @@ pub struct Books {
     counts: Counts,
     /// Bytes of open books beyond those of ordinary ones, names apart.
     extra_bytes: usize,
+    /// How many books were opened since [`Books::end_due`] was called.
+    opened: usize,
     /// The first log time known; what was opened before counts as opened then.
     first_log_us: Option<i64>,
 }
@@ -134,6 +137,7 @@ impl Books {
             hasher,
             counts: Counts::default(),
             extra_bytes: 0,
+            opened: 0,
             first_log_us: None,
             settings,
         }
@@ -166,16 +170,19 @@ impl Books {
     }
 
     /// Ends the books whose time is over at `log_us`, and the oldest ones beyond the limit of
-    /// open books. To be called before each message; says which of those whose time was over
-    /// were orphans.
+    /// open books: up to 4,096, or as many as were opened since the last call, if that is more.
+    /// To be called before each message; says which of those whose time was over were orphans, up
+    /// to 4,096.
     pub fn end_due(&mut self, log_us: i64, orphans: &mut Vec<Orphan>) {
         let first_us = self.first_log_us(log_us);
         let ttl_us = self.settings.ttl_us;
         let is_over =
             |opening: &Opening| log_us.saturating_sub(opening.log_us.max(first_us)) > ttl_us;
-        let mut most = END_AT_ONCE;
-        while most > 0 {
-            let over = self.by_age.count_oldest(most.min(BROUGHT_AT_ONCE), is_over);
+        let mut left = END_AT_ONCE.max(std::mem::take(&mut self.opened));
+        let most_said = orphans.len() + END_AT_ONCE;
+        while left > 0 {
+            let most = left.min(BROUGHT_AT_ONCE).min(most_said - orphans.len());
+            let over = self.by_age.count_oldest(most, is_over);
             if over > 0 {
                 self.bring_oldest(over);
                 (0..over).for_each(|_| self.end_oldest(Some(&mut *orphans)));
@@ -186,7 +193,7 @@ impl Books {
             } else {
                 return;
             }
-            most -= over.max(1);
+            left -= over.max(1);
         }
     }
 
@@ -225,7 +232,7 @@ impl Books {
             let places = self.by_age.places().take(count);
             places.filter_map(|place| self.slots.get(place))
         };
-        black_box(oldest().fold(0, |seen, book| seen ^ book.touch_first()));
+        black_box(oldest().fold(0, |seen, book| seen ^ book.touch_first_half()));
         let lines = oldest().map(|book| self.places.touch(hash_of(&self.hasher, &book.order)));
         black_box(lines.fold(0, |seen, line| seen ^ line));
     }
@@ -354,10 +361,13 @@ impl Books {
 
     /// The alert of the book at this place, whose [`Book::excess`] this is.
     fn alert(&mut self, place: u32, excess: u128, moment: &Moment) -> Option<Alert> {
-        let opening = self.by_age.opening(self.slots.opening(place)?)?;
+        let opening = self.slots.opening(place);
+        let opening = opening.and_then(|number| self.by_age.opening(number));
+        debug_assert!(opening.is_some(), "an open book has an opening");
+        let opened_time_us = opening.and_then(Opening::time_us);
         let book = self.slots.get_mut(place)?;
         let before = book.extra_bytes();
-        let alert = book.take_alert(excess, opening.time_us(), moment, &self.names)?;
+        let alert = book.take_alert(excess, opened_time_us, moment, &self.names)?;
         self.extra_bytes = (self.extra_bytes + book.extra_bytes()).saturating_sub(before);
         self.counts.alerts += 1;
         Some(alert)
@@ -386,6 +396,7 @@ impl Books {
         let place = self.slots.insert(Book::open(order, moment.replayed));
         let opening = self.by_age.push(place, Opening::at(moment));
         self.slots.set_opening(place, opening);
+        self.opened += 1;
         self.places.insert(*hash, place);
         place
     }

@@ -90,8 +90,8 @@ impl Counted {
         let Counted::Ordinary { count, ids } = self else {
             return self.listed().contains(uuid);
         };
-        // All are compared, however many there are: that is not foreseen, and the processor would
-        // often begin with the wrong one's steps.
+        // All four are compared, and those not in use left out behind that: how many are in use is
+        // hard to predict, and a wrong prediction costs more than the comparisons.
         let same = (0..).zip(ids).map(|(nth, id)| u32::from(id == uuid) << nth);
         let same: u32 = same.sum();
         same & ((1 << count) - 1) != 0
@@ -170,7 +170,7 @@ mod tests {
         let uuid = |n: u32| format!("{n:08x}-0000-4000-8000-000000000000");
         for n in 0..100 {
             assert!(counted.insert(&uuid(n), 7));
-            assert!(!counted.insert(&uuid(n / 2), 7));
+            assert!((0..=n).all(|n| !counted.insert(&uuid(n), 7)));
             assert_eq!(counted.last(), uuid(n));
         }
         for id in ["", "1", "é"] {
@@ -179,6 +179,20 @@ mod tests {
             assert_eq!(counted.last(), id);
         }
         assert_eq!(counted.len(), 103);
+    }
+
+    #[test]
+    fn a_place_that_is_not_in_use_is_no_id() {
+        let nil = "00000000-0000-0000-0000-000000000000";
+        for before in 0..6 {
+            let mut counted = Counted::none();
+            for n in 0..before {
+                assert!(counted.insert(&format!("{n:08x}-0000-4000-8000-000000000000"), 7));
+            }
+            assert!(counted.insert(nil, 7));
+            assert!(!counted.insert(nil, 7));
+            assert_eq!(counted.len(), before + 1);
+        }
     }
 
     #[test]

@@ -35,13 +35,8 @@ impl<T: Copy> Queue<T> {
         self.length
     }
 
-    /// Whether it holds nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Adds to its end.
-    pub(crate) fn push(&mut self, value: T) {
+    /// Adds to its end; gives the number.
+    pub(crate) fn push(&mut self, value: T) -> u32 {
         if self
             .chunks
             .back()
@@ -53,6 +48,7 @@ impl<T: Copy> Queue<T> {
             last.push(value);
         }
         self.length += 1;
+        self.number(self.taken + self.length - 1)
     }
 
     /// Takes what is longest there.
@@ -73,21 +69,10 @@ impl<T: Copy> Queue<T> {
         self.chunks.front()?.get(self.taken)
     }
 
-    pub(crate) fn front_mut(&mut self) -> Option<&mut T> {
-        self.chunks.front_mut()?.get_mut(self.taken)
-    }
-
-    /// The number of what came last, if it holds anything.
-    pub(crate) fn newest(&self) -> u32 {
-        self.number((self.taken + self.length).wrapping_sub(1))
-    }
-
-    /// What came last.
-    pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
-        if self.is_empty() {
-            return None;
-        }
-        self.chunks.back_mut()?.last_mut()
+    /// What came last, and its number.
+    pub(crate) fn back(&self) -> Option<(u32, &T)> {
+        let number = self.number(self.taken + self.length.checked_sub(1)?);
+        Some((number, self.chunks.back()?.last()?))
     }
 
     /// What has this number, while it is there.
@@ -125,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    /// Small chunks: 64 values.
+    /// Few to a chunk.
     type Large = [u64; 15];
 
     fn of(value: u64) -> Large {
@@ -145,9 +130,9 @@ mod tests {
             for (pushed, popped) in steps {
                 for _ in 0..pushed {
                     value += 1;
-                    queue.push(of(value));
-                    slow.push_back((queue.newest(), value));
-                    prop_assert_eq!(queue.back_mut(), Some(&mut of(value)));
+                    let number = queue.push(of(value));
+                    slow.push_back((number, value));
+                    prop_assert_eq!(queue.back(), Some((number, &of(value))));
                 }
                 for _ in 0..popped {
                     prop_assert_eq!(queue.front().copied(), slow.front().map(|(_, value)| of(*value)));
@@ -156,8 +141,7 @@ mod tests {
                     prop_assert!(gone.is_none_or(|(number, _)| queue.get(number).is_none()));
                 }
                 prop_assert_eq!(queue.len(), slow.len());
-                prop_assert_eq!(queue.is_empty(), slow.is_empty());
-                prop_assert_eq!(queue.back_mut().is_some(), !slow.is_empty());
+                prop_assert_eq!(queue.back().is_some(), !slow.is_empty());
                 prop_assert!(queue.chunks.len() <= slow.len() / Queue::<Large>::CHUNK + 2);
                 let all: Vec<Large> = queue.iter().copied().collect();
                 prop_assert_eq!(all, slow.iter().map(|(_, value)| of(*value)).collect::<Vec<_>>());
@@ -165,7 +149,9 @@ mod tests {
                     prop_assert_eq!(*number, slow[0].0.wrapping_add(nth));
                     prop_assert_eq!(queue.get(*number), Some(&of(*value)));
                 }
-                prop_assert_eq!(queue.get(queue.newest().wrapping_add(1)), None);
+                if let Some((newest, _)) = slow.back() {
+                    prop_assert_eq!(queue.get(newest.wrapping_add(1)), None);
+                }
             }
         }
     }
