@@ -36,12 +36,13 @@ impl Opening {
 /// share an [`Opening`].
 #[derive(Debug)]
 pub(crate) struct ByAge {
-    /// With [`FIRST`], those of books whose opening is another one than that of the book before.
+    /// With [`FIRST`], those of books whose opening is another one than that of the book before;
+    /// the oldest one's may be without it, when the first of its opening has ended.
     places: Queue<u32>,
     openings: Queue<Opening>,
 }
 
-/// A bit that no place has: books are far fewer.
+/// A bit that no place has: the limit of open books is far below.
 const FIRST: u32 = 1 << 31;
 
 impl ByAge {
@@ -60,6 +61,7 @@ impl ByAge {
 
     /// Adds the place of a book that is opened now; gives the number of its opening.
     pub(crate) fn push(&mut self, place: u32, opening: Opening) -> u32 {
+        debug_assert!(place & FIRST == 0, "too many books");
         match self.openings.back() {
             Some((number, last)) if *last == opening => {
                 self.places.push(place);

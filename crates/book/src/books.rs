@@ -30,7 +30,7 @@ pub struct Settings {
 /// About how many bytes an open book takes whose order has four purchases, all under UUIDs.
 pub const ORDINARY_BOOK_BYTES: usize = 200;
 
-/// How many books one call of [`Books::end_due`] ends at most, if there were not opened more since
+/// How many books one call of [`Books::end_due`] ends at most, beside as many as were opened since
 /// the last one, and how many orphans it says: one message must not cause a flood. The others are
 /// ended with the next ones.
 const END_AT_ONCE: usize = 4096;
@@ -170,15 +170,14 @@ impl Books {
     }
 
     /// Ends the books whose time is over at `log_us`, and the oldest ones beyond the limit of
-    /// open books: up to 4,096, or as many as were opened since the last call, if that is more.
-    /// To be called before each message; says which of those whose time was over were orphans, up
-    /// to 4,096.
+    /// open books: up to 4,096 more than were opened since the last call. To be called before each
+    /// message; says which of those whose time was over were orphans, up to 4,096.
     pub fn end_due(&mut self, log_us: i64, orphans: &mut Vec<Orphan>) {
         let first_us = self.first_log_us(log_us);
         let ttl_us = self.settings.ttl_us;
         let is_over =
             |opening: &Opening| log_us.saturating_sub(opening.log_us.max(first_us)) > ttl_us;
-        let mut left = END_AT_ONCE.max(std::mem::take(&mut self.opened));
+        let mut left = END_AT_ONCE + std::mem::take(&mut self.opened);
         let most_said = orphans.len() + END_AT_ONCE;
         while left > 0 {
             let most = left.min(BROUGHT_AT_ONCE).min(most_said - orphans.len());

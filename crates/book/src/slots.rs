@@ -52,7 +52,7 @@ impl Slots {
         }
     }
 
-    /// Puts a book into a free slot; gives its place. The limit of open books is far below 2^32.
+    /// Puts a book into a free slot; gives its place. The limit of open books is far below 2^31.
     pub(crate) fn insert(&mut self, book: Book) -> u32 {
         if let Some(place) = self.free.pop() {
             let (chunk, slot) = Self::whereabouts(place);

@@ -88,6 +88,26 @@ fn what_large_messages_open_stays_within_the_limit_and_causes_no_flood() {
     assert_eq!(books.counts().evicted, 3 * (10_000 - AT_ONCE as u64) - 300);
 }
 
+#[test]
+fn what_is_behind_is_made_good_while_each_message_opens_many() {
+    let mut books = books(100, usize::MAX);
+    let open = |books: &mut Books, offset: u64, log_us: i64, orders: std::ops::Range<u64>| {
+        for order in orders {
+            let _ = books.apply(&request(order), &at(offset, log_us, None));
+        }
+    };
+    open(&mut books, 0, 0, 0..30_000);
+    books.end_due(0, &mut Vec::new());
+    // All that a message opens is over with the next one.
+    for message in 1..20_u32 {
+        let (log_us, offset) = (1000 * i64::from(message), u64::from(message));
+        books.end_due(log_us, &mut Vec::new());
+        let first = 30_000 * (offset + 1);
+        open(&mut books, offset, log_us, first..first + 5000);
+    }
+    assert_eq!((books.len(), books.oldest()), (5000, Some((19, 19_000))));
+}
+
 /// A book as the list has it.
 struct Plain {
     order: u64,
@@ -148,7 +168,7 @@ proptest! {
             books.end_due(log_us, &mut orphans);
             let since_us = *first_us.get_or_insert(log_us);
             let mut said = Vec::new();
-            for _ in 0..AT_ONCE.max(opened) {
+            for _ in 0..AT_ONCE + opened {
                 let Some(oldest) = plain.front() else { break };
                 let is_over = log_us.saturating_sub(oldest.opened.begin_us.max(since_us)) > ttl_us;
                 let is_over = is_over && said.len() < AT_ONCE;
